@@ -1,0 +1,1 @@
+"""What must hold between spec, catalogue and formats; one check in each file."""

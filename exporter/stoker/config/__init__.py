@@ -1,0 +1,1 @@
+"""What a user may set: stoker.yaml, then the environment, then flags."""

@@ -1,0 +1,1 @@
+"""What has to be computed from reports of a run, one detector in each file."""

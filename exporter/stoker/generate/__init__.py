@@ -1,0 +1,1 @@
+"""From a checked Pack to files: rules, tests, dashboards, routing, runbooks, reference."""

@@ -1,0 +1,1 @@
+"""Answers over HTTP: the exposition, health, reload and the status page."""

@@ -1,0 +1,1 @@
+"""The spec: data only, read through importlib.resources."""
