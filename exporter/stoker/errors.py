@@ -24,11 +24,15 @@ class StokerError(Exception):
 
 
 class MistakeError(StokerError):
-    """A user's mistake in a document. `problems` are documents.Problem values, all of them, sorted by place."""
+    """A user's mistake in a document. `problems` are documents.Problem values, all of them, sorted.
+
+    `texts` maps file names to their content, where the one who raises has it, for excerpts.
+    """
 
     def __init__(self, problems: Sequence[object]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+        self.texts: dict[str, str] = {}
 
 
 class UsageError(StokerError):

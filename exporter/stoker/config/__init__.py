@@ -1,1 +1,18 @@
 """What a user may set: stoker.yaml, then the environment, then flags."""
+
+from stoker.config.load import Loaded, find_config, load_settings, state_dir
+from stoker.config.settings import GpuSettings, HostSettings, Limits, Links, PackSettings, Settings, SourceSettings
+
+__all__ = [
+    "GpuSettings",
+    "HostSettings",
+    "Limits",
+    "Links",
+    "Loaded",
+    "PackSettings",
+    "Settings",
+    "SourceSettings",
+    "find_config",
+    "load_settings",
+    "state_dir",
+]

@@ -84,9 +84,7 @@ class Desc:
         if not _NAME.match(self.name):
             wrongs.append("a name is lower-case words joined by single underscores")
         words = self.name.split("_")
-        wrongs += [
-            f"{word} is no base unit; use {FOREIGN_UNITS[word]}" for word in words if word in FOREIGN_UNITS
-        ]
+        wrongs += [f"{word} is no base unit; use {FOREIGN_UNITS[word]}" for word in words if word in FOREIGN_UNITS]
         if self.kind is Kind.COUNTER and not self.name.endswith("_total"):
             wrongs.append("a counter's name ends in _total")
         if self.kind is not Kind.COUNTER and self.name.endswith("_total"):
@@ -99,9 +97,7 @@ class Desc:
             if not _LABEL.match(label) or label.startswith("__") or label in ("le", "quantile"):
                 wrongs.append(f"bad label name {label!r}")
             if label in _TARGET_LABELS and not self.honor:
-                wrongs.append(
-                    f"label {label} belongs to the target; a scrape would rename it exported_{label}"
-                )
+                wrongs.append(f"label {label} belongs to the target; a scrape would rename it exported_{label}")
         if len(set(self.labels)) != len(self.labels):
             wrongs.append("a label is named twice")
         if (self.kind is Kind.HISTOGRAM) != bool(self.bounds):

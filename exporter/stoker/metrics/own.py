@@ -42,9 +42,7 @@ LOG_ERRORS = Desc(
 )
 LOG_LAG = Desc("stoker_log_lag_bytes", Kind.GAUGE, "Bytes written and not yet read", ("source",))
 LOG_FILES = Desc("stoker_log_files", Kind.GAUGE, "Files followed now", ("source",))
-LOG_LAST_LINE = Desc(
-    "stoker_log_last_line_timestamp_seconds", Kind.GAUGE, "When a line was last read", ("source",)
-)
+LOG_LAST_LINE = Desc("stoker_log_last_line_timestamp_seconds", Kind.GAUGE, "When a line was last read", ("source",))
 LOG_GAP_MAX = Desc(
     "stoker_log_gap_max_seconds",
     Kind.GAUGE,
@@ -62,9 +60,7 @@ STATE_WRITABLE = Desc(
     Kind.GAUGE,
     "Whether the last save of positions and counters to the state directory worked",
 )
-HTTP_REQUESTS = Desc(
-    "stoker_http_requests_total", Kind.COUNTER, "Answers of Stoker's own server", ("handler", "code")
-)
+HTTP_REQUESTS = Desc("stoker_http_requests_total", Kind.COUNTER, "Answers of Stoker's own server", ("handler", "code"))
 CONFIG_RELOAD_SUCCESSFUL = Desc(
     "stoker_config_last_reload_successful", Kind.GAUGE, "Whether the last load of the configuration worked"
 )

@@ -1,0 +1,158 @@
+"""Finds stoker.yaml, reads it and says everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from stoker.config.settings import Settings, SourceSettings
+from stoker.documents import Position, Problems, Text, decode, read_yaml
+from stoker.documents.position import position_of
+from stoker.errors import MistakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SYSTEM = Path("/etc/stoker/stoker.yaml")
+_TEMPLATE_WORDS = {"stem", "name", "parent", "host"}
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings and where they came from.
+
+    Attributes:
+        settings: checked settings.
+        file: the file, or None when there is none and the defaults hold.
+        texts: content by file name, for excerpts of problems found later.
+    """
+
+    settings: Settings
+    file: Path | None
+    texts: Mapping[str, str]
+
+
+def find_config(flag: str | None, env: Mapping[str, str]) -> Path | None:
+    """The file to use: the flag, $STOKER_CONFIG, ./stoker.yaml, /etc/stoker/stoker.yaml, or None."""
+    named = flag or env.get("STOKER_CONFIG")
+    if named:
+        return Path(named)
+    return next((path for path in (Path("stoker.yaml"), _SYSTEM) if path.is_file()), None)
+
+
+def load_settings(file: Path | None) -> Loaded:
+    """Read and check `file`.
+
+    Raises:
+        MistakeError: with every problem found, not only the first.
+    """
+    if file is None:
+        return Loaded(Settings(), None, {})
+    problems = Problems()
+    text = _read(file, problems)
+    node = read_yaml(text, str(file), problems)
+    settings = None
+    if not problems.found:
+        settings = decode(node, Settings, problems, file=str(file))
+    if settings is not None:
+        check_settings(settings, problems)
+    try:
+        problems.raise_if_any()
+    except MistakeError as error:
+        error.texts = {str(file): text}
+        raise
+    assert settings is not None
+    return Loaded(settings, file, {str(file): text})
+
+
+def _read(file: Path, problems: Problems) -> str:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        problems.add(
+            Position(str(file), 1, 1), "config-file", f"cannot be read: {error.strerror}", "name a readable file"
+        )
+        return ""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        problems.add(Position(str(file), line, column), "config-file", "not UTF-8", "save the file as UTF-8")
+        return ""
+
+
+def check_settings(settings: Settings, problems: Problems) -> None:
+    """What the types cannot say: names used once, one origin a source, patterns and zones that exist."""
+    at = settings.at
+    host, _, port = settings.listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last port
+        problems.add(
+            at.value("listen"), "listen", f"{settings.listen} is no address", "write host:port, as 127.0.0.1:9838"
+        )
+    for name in ("interval", "deadline"):
+        if getattr(settings, name) <= 0:
+            problems.add(at.value(name), "range", f"{name} is not above zero", "write a duration such as 15s")
+    seen: dict[str, SourceSettings] = {}
+    for source in settings.sources:
+        if source.name in seen:
+            first = seen[source.name].at.position.line
+            problems.add(
+                source.at.value("name"), "duplicate-source", f"{source.name} is used twice", f"line {first} has it"
+            )
+        seen.setdefault(str(source.name), source)
+        _check_source(source, problems)
+
+
+def _check_source(source: SourceSettings, problems: Problems) -> None:
+    if not _SOURCE_NAME.match(source.name):
+        problems.add(
+            source.at.value("name"), "source-name", f"{source.name!r} is no name", "use letters, digits, _ . -"
+        )
+    origins = [source.files is not None, source.stdin, source.kernel is not None]
+    if sum(origins) != 1:
+        problems.add(
+            source.at.position, "source-origin", "a source has exactly one origin", "set files, stdin or kernel"
+        )
+    groups: set[str] = set()
+    if source.path is not None:
+        try:
+            groups = set(re.compile(source.path).groupindex)
+        except re.error as error:
+            problems.add(position_of(source.path), "regex", f"path is no regular expression: {error}", "")
+    for name in ("run", "rank", "service"):
+        template = getattr(source, name)
+        if isinstance(template, str):
+            _check_template(template, groups, source, name, problems)
+    if source.timezone is not None:
+        try:
+            ZoneInfo(source.timezone)
+        except (ValueError, OSError, KeyError):
+            problems.add(
+                position_of(source.timezone), "timezone", f"{source.timezone} is no zone", "as in Europe/Berlin"
+            )
+
+
+def _check_template(template: str, groups: set[str], source: SourceSettings, key: str, problems: Problems) -> None:
+    for match in _PLACEHOLDER.finditer(template):
+        word = match[1]
+        if word not in _TEMPLATE_WORDS | groups and not word.startswith("env:"):
+            where = template.at(match.start()) if isinstance(template, Text) else source.at.value(key)
+            known = ", ".join(sorted(_TEMPLATE_WORDS | groups))
+            problems.add(where, "template", f"{{{word}}} stands for nothing", f"known: {known}, env:NAME")
+
+
+def state_dir(settings: Settings, env: Mapping[str, str]) -> Path:
+    """Where state is kept: the setting, /var/lib/stoker for root, else $XDG_STATE_HOME/stoker."""
+    if settings.state_dir is not None:
+        return Path(settings.state_dir)
+    if os.geteuid() == 0:
+        return Path("/var/lib/stoker")
+    base = env.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "stoker"

@@ -1,0 +1,135 @@
+"""Every key of stoker.yaml, with its default and its meaning; the reference page is made from this file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stoker.documents import At, Duration, Node, Problems, Size, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSettings:
+    """The host collectors."""
+
+    enabled: bool = setting(True, doc="Whether host metrics are collected.")
+    collectors: dict[str, bool] = setting(
+        factory=dict, doc="Single collectors switched off (or on), by name: `{host_temperature: false}`."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSettings:
+    """The GPU collectors."""
+
+    enabled: bool | Literal["auto"] = setting(
+        "auto", doc="`auto` collects where NVML is found, `true` makes its absence a failure, `false` never tries."
+    )
+    process_user: Literal["off", "uid", "name"] = setting(
+        "off", doc="Whether processes on a GPU carry their user as a label, as number or name."
+    )
+    deadline: Duration = setting(Duration(5), doc="How long one NVML call may take before its process is replaced.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSettings:
+    """The kernel log as a source."""
+
+    path: str = setting("/dev/kmsg", doc="The device, or a plain file with kernel lines.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """One source of log lines; exactly one of files, stdin or kernel says where they come from."""
+
+    name: str = setting(doc="The label `source`; never a path.")
+    files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
+    stdin: bool = setting(False, doc="Read standard input.")
+    kernel: KernelSettings | None = setting(None, doc="Read the kernel log: `{path: /dev/kmsg}`.")
+    formats: Literal["auto"] | tuple[str, ...] = setting(
+        "auto", doc="`auto` tries every format; a list of names tries only these."
+    )
+    from_: Literal["end", "beginning"] = setting(
+        "end", doc="Where to start in files older than the first start; files that appear later are read whole."
+    )
+    run: str | None = setting(
+        None,
+        doc="The label `run`: text with `{stem}`, `{name}`, `{parent}`, `{host}`, `{env:NAME}` or groups of `path`.",
+    )
+    service: str | None = setting(None, doc="The label `service` of a serving log; the source's name when left out.")
+    rank: str | None = setting(None, doc="The label `rank` where lines do not carry it; same template as `run`.")
+    path: str | None = setting(
+        None, doc="A regular expression over the file's path; its named groups serve `run` and `rank`."
+    )
+    timezone: str | None = setting(
+        None, doc="Zone of times without one (`UTC`, `Europe/Berlin`); the machine's when left out."
+    )
+    labels: dict[str, str] = setting(
+        factory=dict, doc="Reserved words only: values for `engine` where lines do not say it."
+    )
+    min_improvement: float = setting(
+        0.001, doc="Share of the smoothed loss by which it has to fall to count as progress."
+    )
+    spike_factor: float = setting(6.0, doc="Width of the band around the median of recent reports, in 1.48 x MAD.")
+    divergence_ratio: float = setting(0.3, doc="Rise of the smoothed loss above its best that means divergence.")
+    directions: dict[str, Literal["up", "down"]] = setting(
+        factory=dict, doc="Which way is better for evaluation metrics that Stoker does not know."
+    )
+    series_end: Duration = setting(Duration(86400), doc="A run's series end this long after its last line.")
+    series_end_completed: Duration = setting(Duration(900), doc="The same after the run completed.")
+    at: At = field(default_factory=At, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds that keep one bad input from costing the rest."""
+
+    series_per_metric: int = setting(10_000, doc="Series that one log metric may have; more are counted as errors.")
+    label_length: int = setting(128, doc="Characters of a label value; longer ones are cut.")
+    line_length: Size = setting(Size(65536), doc="Bytes of a log line; longer ones are cut and counted.")
+    values_per_run: int = setting(200, doc="Names that stoker_train_value may have for one run.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Bases of the links in alerts and dashboards."""
+
+    runbooks: str = setting("https://stoker.example/runbooks", doc="Base of `runbook_url`; `/<Alert>` is appended.")
+    dashboards: str = setting("http://localhost:3000/d", doc="Base of `dashboard_url`; `/<uid>` is appended.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPart:
+    """A part that a higher floor decodes: its node, untouched."""
+
+    node: Node
+
+    @classmethod
+    def from_node(cls, node: Node, problems: Problems) -> RawPart:  # noqa: ARG003 - the decoder's signature
+        """Keep the node."""
+        return cls(node=node)
+
+
+PackSettings = RawPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole file."""
+
+    listen: str = setting("127.0.0.1:9838", doc="Address and port of the exporter's own server.")
+    state_dir: str | None = setting(
+        None, doc="Where positions and counters are kept; `/var/lib/stoker` for root, else `$XDG_STATE_HOME/stoker`."
+    )
+    interval: Duration = setting(Duration(15), doc="How often the collectors run.")
+    deadline: Duration = setting(Duration(10), doc="How long one run of a collector may take.")
+    host: HostSettings = setting(factory=HostSettings, doc="Host metrics.")
+    gpu: GpuSettings = setting(factory=GpuSettings, doc="GPU metrics.")
+    limits: Limits = setting(factory=Limits, doc="Bounds.")
+    sources: tuple[SourceSettings, ...] = setting((), doc="Logs to follow.")
+    pack: RawPart | None = setting(
+        None, doc="Changes to the shipped pack: parameters, metrics, formats, alerts, panels, routes."
+    )
+    notify: RawPart | None = setting(None, doc="Where notifications go: `email`, `webhook`, `slack`.")
+    links: Links = setting(factory=Links, doc="Bases of links to runbooks and dashboards.")
+    at: At = field(default_factory=At, compare=False, repr=False)
