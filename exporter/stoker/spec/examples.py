@@ -33,8 +33,15 @@ EXAMPLES: dict[str, str] = {
     "format": "none",
     "name": "revenue",
     "handler": "/metrics",
+    "gpu_instance": "",
+    "compute_instance": "",
+    "user": "",
+    "namespace": "",
+    "pod": "",
+    "container": "",
+    "slurm_job": "",
 }
-"""The first GPU, run, mount ... of the example machine. A label without an entry is its own name."""
+"""The first GPU, run, mount ... of the example machine. A label without an entry is its own name, an empty one is absent."""
 
 
 def example(label: str) -> str:

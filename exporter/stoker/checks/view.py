@@ -1,0 +1,101 @@
+"""The pack as the checks see it: every expression with its owner, parsed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stoker.documents import Duration, Text
+from stoker.spec.analysis import PromqlError, catalog_labels, parse, recorded_labels
+from stoker.spec.promql import fill, named_params
+from stoker.spec.kinds import KindAlert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stoker.documents import Position
+    from stoker.metrics import Desc
+    from stoker.spec.pack import Domain, Pack
+
+_GRAFANA = ("$__rate_interval", "$__interval", "$__range")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An expression as somebody wrote it.
+
+    Attributes:
+        owner: the alert, recording or panel, for messages.
+        domain: its domain.
+        text: with `$params`, knowing its place.
+        alert: the alert that it belongs to, if any.
+        tree: its syntax tree with parameters filled in, None when it does not parse.
+        error: the parser's words in that case.
+    """
+
+    owner: str
+    domain: str
+    text: Text
+    alert: KindAlert | None
+    tree: Any
+    error: str
+
+
+class View:
+    """Read-only access for checks."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.recorded = recorded_labels(pack)
+        self.labels_of = catalog_labels(pack.catalog, self.recorded)
+        self.written: tuple[Written, ...] = tuple(self._all())
+
+    def _all(self) -> Iterator[Written]:
+        for domain in self.pack.domains.values():
+            for name, recording in domain.recordings.items():
+                yield self._one(f"recording {name}", domain, recording.expr, None)
+            for name, alert in domain.alerts.items():
+                for text in alert.texts():
+                    yield self._one(str(name), domain, text, alert)
+            yield from self._panels(domain)
+
+    def _panels(self, domain: Domain) -> Iterator[Written]:
+        rows = domain.dashboard.rows if domain.dashboard else ()
+        for panel in [*(panel for row in rows for panel in row.panels), *domain.panels]:
+            for text in [panel.expr, *(query.expr for query in panel.queries)]:
+                if text is not None:
+                    yield self._one(f"panel {panel.title}", domain, text, None)
+
+    def _one(self, owner: str, domain: Domain, text: str, alert: KindAlert | None) -> Written:
+        placed = text if isinstance(text, Text) else Text(text)
+        tree, error = None, ""
+        try:
+            tree = parse(self.filled(placed, alert))
+        except (PromqlError, KeyError) as caught:
+            error = str(caught)
+        return Written(owner, domain.name, placed, alert, tree, error)
+
+    def filled(self, text: str, alert: KindAlert | None) -> str:
+        """The expression with numbers for its parameters."""
+        if alert is None:
+            plain = text
+            for word in _GRAFANA:
+                plain = plain.replace(word, "5m")
+            return fill(plain, {token.text[1:].strip("{}"): Duration(300) for token in named_params(plain)})
+        return fill(text, alert.resolved()[0].params)
+
+    def desc(self, name: str) -> Desc | None:
+        """The metric of a name, also of a part of a histogram."""
+        catalog = self.pack.catalog
+        for known in (name, name.removesuffix("_bucket"), name.removesuffix("_sum"), name.removesuffix("_count")):
+            if known in catalog:
+                return catalog[known]
+        return None
+
+    def known_names(self) -> list[str]:
+        """Every metric and recorded series that an expression may name."""
+        return [*self.pack.catalog, *self.recorded, "up", "ALERTS", "ALERTS_FOR_STATE"]
+
+    def key(self, alert: KindAlert, name: str) -> Position:
+        """Where a key of an alert stands."""
+        return alert.at.key(name)

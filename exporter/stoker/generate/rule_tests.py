@@ -1,0 +1,131 @@
+"""Writes promtool's rule tests: one test for each case of each alert.
+
+What fires is read from the series ALERTS, which the rules themselves write: so the very rules that users load are tested,
+their labels are compared exactly, and annotations (which `alert_rule_test` compares letter by letter) stay free text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stoker.documents import duration_text, write_yaml
+from stoker.generate.artifact import Artifact
+from stoker.generate.rules import head
+from stoker.generate.series import expand_series
+from stoker.generate.variants import choose, variants
+from stoker.spec.examples import example
+from stoker.spec.promql import selectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stoker.spec.alert import Case, Fires
+    from stoker.spec.kinds import KindAlert
+    from stoker.spec.pack import Domain, Pack
+
+EVALUATION = "15s"
+
+
+def rule_tests(pack: Pack) -> Iterator[Artifact]:
+    """rules/tests/<domain>.yml."""
+    for domain in pack.domains.values():
+        document = test_document(domain, pack)
+        if document["tests"]:
+            text = write_yaml(document, head(f"Rule tests of {domain.name}, for promtool.", domain.name))
+            yield Artifact(f"rules/tests/{domain.name}.yml", text)
+
+
+def test_document(domain: Domain, pack: Pack) -> dict[str, object]:
+    """The whole file."""
+    tests = [
+        test
+        for name, alert in domain.alerts.items()
+        if alert.enabled
+        for test in alert_tests(name, alert, domain, pack)
+    ]
+    needed = recordings_needed(domain, pack)
+    return {
+        "rule_files": [*(f"../recording/{each}.yml" for each in needed), f"../alerts/{domain.name}.yml"],
+        "evaluation_interval": EVALUATION,
+        "group_eval_order": [*(f"stoker-{each}-record" for each in needed), f"stoker-{domain.name}"],
+        "tests": tests,
+    }
+
+
+def recordings_needed(domain: Domain, pack: Pack) -> list[str]:
+    """The domains whose recordings the alerts of this one use, and those that these use in turn."""
+    home = {str(name): each.name for each in pack.domains.values() for name in each.recordings}
+    todo = [alert.template() for alert in domain.alerts.values() if alert.enabled]
+    seen: set[str] = set()
+    while todo:
+        for selector in selectors(todo.pop()):
+            if selector.name in home and selector.name not in seen:
+                seen.add(selector.name)
+                todo.append(pack.recordings[selector.name].expr)
+    return sorted({home[name] for name in seen})
+
+
+def cases(name: str, alert: KindAlert, pack: Pack) -> list[Case]:
+    """The kind's own cases and those written by hand; the latter hold for the shipped numbers only."""
+    by_hand = [] if name in pack.changed else list(alert.cases)
+    return [*alert.own_cases(), *by_hand]
+
+
+def alert_tests(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Iterator[dict[str, object]]:
+    """One test for each case."""
+    overridden = any(name in override.alerts for override in pack.overrides)
+    for each in cases(name, alert, pack):
+        if overridden and _other_numbers(name, each, alert, domain, pack):
+            continue
+        yield case_test(name, alert, each, domain, pack)
+
+
+def _other_numbers(name: str, case: Case, alert: KindAlert, domain: Domain, pack: Pack) -> bool:
+    """Whether an override speaks for the example labels, so that the case's numbers are not the rule's."""
+    for fires in case.fires:
+        labels = expected_labels(alert, fires)
+        chosen = choose(variants(name, alert, domain.name, labels.get("severity", ""), pack), labels)
+        if chosen.alert is not alert:
+            return True
+    return False
+
+
+def case_test(name: str, alert: KindAlert, case: Case, domain: Domain, pack: Pack) -> dict[str, object]:
+    """One case as promtool reads it."""
+    times: dict[float, list[Fires]] = {float(at): [] for at in case.quiet}
+    for fires in case.fires:
+        times.setdefault(float(fires.at), []).append(fires)
+    expr = f'ALERTS{{alertname="{name}",alertstate="firing"}}'
+    checks = []
+    for at in sorted(times):
+        samples = [_sample(name, alert, fires, domain, pack) for fires in times[at]]
+        checks.append({"expr": expr, "eval_time": duration_text(at), "exp_samples": samples})
+    return {
+        "name": f"{name}: {case.name}",
+        "interval": duration_text(case.interval),
+        "input_series": expand_series(case.series, pack),
+        "promql_expr_test": checks,
+    }
+
+
+def _sample(name: str, alert: KindAlert, fires: Fires, domain: Domain, pack: Pack) -> dict[str, object]:
+    labels = expected_labels(alert, fires)
+    team = choose(variants(name, alert, domain.name, labels["severity"], pack), labels).team
+    if team:
+        labels["team"] = team
+    labels = {"alertname": name, "alertstate": "firing", **dict(sorted(labels.items()))}
+    inside = ",".join(f'{label}="{value}"' for label, value in labels.items() if value)
+    return {"labels": f"ALERTS{{{inside}}}", "value": 1}
+
+
+def expected_labels(alert: KindAlert, fires: Fires) -> dict[str, str]:
+    """The labels of the alert that has to fire."""
+    severity = fires.severity or alert.resolved()[0].severity
+    labels = {str(label): example(str(label)) for label in alert.by}
+    return {**labels, **{str(key): str(value) for key, value in fires.labels.items()}, "severity": str(severity)}
+
+
+def without_cases(alert: KindAlert) -> KindAlert:
+    """The alert as its kind alone would test it."""
+    return replace(alert, cases=())
