@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+from stoker.metrics import Sample
 
 if TYPE_CHECKING:
-    from stoker.metrics import Desc, Sample
+    from stoker.metrics import Desc
 
 
 @dataclass(slots=True)

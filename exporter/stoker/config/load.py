@@ -13,9 +13,10 @@ from stoker.config.settings import Settings, SourceSettings
 from stoker.documents import Position, Problems, Text, decode, read_yaml
 from stoker.documents.position import position_of
 from stoker.errors import MistakeError
+from collections.abc import Mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
 _TEMPLATE_WORDS = {"stem", "name", "parent", "host"}

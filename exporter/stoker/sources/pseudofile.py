@@ -1,0 +1,67 @@
+"""Reads the small files of /proc and /sys, and says what was wrong in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stoker.errors import SourceError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CHUNK = 1 << 16
+_NOT_HERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EOPNOTSUPP, errno.ENODEV})
+
+
+def read_raw(path: str, dir_fd: int | None = None) -> bytes:
+    """The whole file. A pseudo file's size is unknown before reading, so it is read until it ends.
+
+    Raises:
+        OSError: as the kernel said it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        data = os.read(descriptor, _CHUNK)
+        while len(data) >= 1 << 10:  # shorter ones came in one piece; a second read would double their cost
+            more = os.read(descriptor, _CHUNK)
+            if not more:
+                break
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str) -> bytes:
+    """The whole file.
+
+    Raises:
+        UnavailableError: there is no such file here, or the kernel has the feature switched off.
+        SourceError: it is there and cannot be read.
+    """
+    try:
+        return read_raw(path)
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+def failure(path: str, error: OSError) -> SourceError:
+    """The one-line exception for an operating system's error on `path`."""
+    kind = UnavailableError if error.errno in _NOT_HERE else SourceError
+    return kind(f"{path}: {error.strerror or error}")
+
+
+@contextmanager
+def parsing(path: str) -> Iterator[None]:
+    """Turn what a parser trips over into one line that names the file.
+
+    Raises:
+        SourceError: the file's content was not in the expected form.
+    """
+    try:
+        yield
+    except (ValueError, IndexError, KeyError) as error:
+        raise SourceError(f"{path}: not in the expected form: {error}") from error

@@ -1,0 +1,48 @@
+"""The gate to /sys, one small value in each file; its root can be moved."""
+
+from __future__ import annotations
+
+import os
+
+from stoker.errors import UnavailableError
+from stoker.sources.pseudofile import failure, read_raw
+
+
+class Sysfs:
+    """Folders and values below /sys. Paths are relative to its root."""
+
+    def __init__(self, root: str = "/sys") -> None:
+        self.root = root
+
+    def names(self, folder: str) -> list[str]:
+        """What is in a folder, sorted.
+
+        Raises:
+            UnavailableError: there is no such folder here.
+            SourceError: it cannot be read.
+        """
+        path = f"{self.root}/{folder}"
+        try:
+            return sorted(os.listdir(path))
+        except OSError as error:
+            raise failure(path, error) from error
+
+    def value(self, file: str) -> str:
+        """The text of a file without its newline.
+
+        Raises:
+            OSError: as the driver said it; what its number means differs from driver to driver, so the caller judges.
+        """
+        return read_raw(f"{self.root}/{file}").decode(errors="replace").strip()
+
+    def target(self, link: str) -> str:
+        """The last part of what a link points to.
+
+        Raises:
+            UnavailableError: there is no such link.
+        """
+        path = f"{self.root}/{link}"
+        try:
+            return os.path.basename(os.readlink(path))
+        except OSError as error:
+            raise UnavailableError(f"{path}: {error.strerror}") from error
