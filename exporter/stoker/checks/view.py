@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from stoker.documents import Duration, Text
 from stoker.spec.analysis import PromqlError, catalog_labels, parse, recorded_labels
-from stoker.spec.promql import fill, named_params
 from stoker.spec.kinds import KindAlert
+from stoker.spec.promql import fill, named_params
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from stoker.config.settings import Settings, SourceSettings
 from stoker.documents import Position, Problems, Text, decode, read_yaml
 from stoker.documents.position import position_of
 from stoker.errors import MistakeError
-from collections.abc import Mapping
-
-if TYPE_CHECKING:
-    pass
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
 _TEMPLATE_WORDS = {"stem", "name", "parent", "host"}

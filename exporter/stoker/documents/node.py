@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from stoker.documents.position import Position, Text  # noqa: TC001 - dataclass fields are read at run time
+from stoker.documents.position import Position, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stoker.spec.promql import Selector, matcher, rewrite_selectors, with_matchers
 from stoker.spec.kinds import KindAlert
-from collections.abc import Mapping
+from stoker.spec.promql import Selector, matcher, rewrite_selectors, with_matchers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 from stoker.documents import Duration
 from stoker.spec.alert import SEVERITIES, Alert, Case, Guard, Number, Severity
 from stoker.spec.promql import fill
-from collections.abc import Mapping
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

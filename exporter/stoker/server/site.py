@@ -1,0 +1,96 @@
+"""The exporter's own site: metrics, health, reload and the status page, as routes of a Server."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Protocol
+
+from stoker.server.exposition import OPENMETRICS, TEXT, Exposition, negotiate
+from stoker.server.http import Request, Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stoker.metrics import Sample
+
+_WORTH_PACKING = 1024
+
+
+class Site(Protocol):
+    """What the routes ask of the program."""
+
+    def samples(self) -> Iterable[Sample]:
+        """Everything to expose."""
+
+    def ready(self) -> bool:
+        """Whether the first round of collection is done and the logs' state is restored."""
+
+    def reload(self) -> str:
+        """Load the configuration again; what is wrong with it, or an empty string."""
+
+    def forget(self, uuid: str) -> bool:
+        """Forget a GPU that is gone; whether it was known."""
+
+    def status_page(self) -> bytes:
+        """The page at `/`."""
+
+
+def routes(site: Site, exposition: Exposition) -> list[Route]:
+    """The routes of `stoker serve`."""
+
+    def metrics(request: Request) -> Response:
+        openmetrics = negotiate(request.headers.get("accept", ""))
+        body = exposition.render(site.samples(), openmetrics=openmetrics)
+        headers = {"Vary": "Accept, Accept-Encoding"}
+        if _accepts_gzip(request.headers.get("accept-encoding", "")) and len(body) > _WORTH_PACKING:
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return Response(200, body, OPENMETRICS if openmetrics else TEXT, headers)
+
+    def healthy(_: Request) -> Response:
+        return Response(200, b"healthy\n")
+
+    def ready(_: Request) -> Response:
+        return Response(200, b"ready\n") if site.ready() else Response(503, b"the first readings are under way\n")
+
+    def reload(request: Request) -> Response:
+        if _from_another_site(request):
+            return Response(403, b"refused: the request comes from another site\n")
+        wrong = site.reload()
+        return Response(500, f"{wrong}\n".encode()) if wrong else Response(200, b"reloaded\n")
+
+    def forget(request: Request) -> Response:
+        if _from_another_site(request):
+            return Response(403, b"refused: the request comes from another site\n")
+        uuid = (request.query.get("uuid") or [""])[0]
+        if not uuid:
+            return Response(400, b"name the GPU: /-/forget?uuid=GPU-...\n")
+        return Response(200, b"forgotten\n") if site.forget(uuid) else Response(404, b"no GPU of that uuid is known\n")
+
+    def status(_: Request) -> Response:
+        return Response(200, site.status_page(), "text/html; charset=utf-8", {"X-Frame-Options": "deny"})
+
+    return [
+        Route("/metrics", {"GET": metrics}),
+        Route("/-/healthy", {"GET": healthy}),
+        Route("/-/ready", {"GET": ready}),
+        Route("/-/reload", {"POST": reload, "PUT": reload}),
+        Route("/-/forget", {"POST": forget}),
+        Route("/", {"GET": status}),
+    ]
+
+
+def _accepts_gzip(header: str) -> bool:
+    for part in header.split(","):
+        name, _, rest = part.strip().partition(";")
+        if name.strip() in ("gzip", "*"):
+            return rest.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _from_another_site(request: Request) -> bool:
+    """A page of another origin makes a browser send these; no other client does."""
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
