@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import psutil
+from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
 from stoker.metrics import Desc, Kind, Sample
+from stoker.sources.procfs import MODES
+
+if TYPE_CHECKING:
+    from stoker.sources.host import Host
 
 SECONDS = Desc(
-    "stoker_host_cpu_seconds_total", Kind.COUNTER, "Seconds that each CPU spent in each mode", ("cpu", "mode")
+    "stoker_host_cpu_seconds_total",
+    Kind.COUNTER,
+    "Seconds that a processor spent in a mode; guests are part of user and nice",
+    ("cpu", "mode"),
 )
 UTILIZATION = Desc(
     "stoker_host_cpu_utilization_ratio",
     Kind.GAUGE,
-    "Busy share of all CPUs since the collector's last run; idle includes waiting for I/O",
+    "Busy share of all processors since the collector's run before; idle includes waiting for I/O",
 )
-_INSIDE = {"guest": "user", "guest_nice": "nice"}
-"""Modes that the kernel counts in another one as well; taken out there, so that the modes add up to the time."""
+
+_IDLE = (MODES.index("idle"), MODES.index("iowait"))
+_BACKWARDS = 3.0
+"""The kernel's idle and iowait slip back by fractions of a second (proc(5) warns of it), which Prometheus would take for a reset
+and count the whole value again. A fall of more seconds than this is a processor that was offline and starts anew."""
 
 
-@dataclass(slots=True)
 class HostCpu:
-    """Seconds by CPU and mode, and the utilisation since the last run."""
+    """Seconds by processor and mode, and the utilisation between two runs; the first run has none."""
 
-    name: str = "host_cpu"
-    descs: tuple[Desc, ...] = (SECONDS, UTILIZATION)
-    _last: tuple[float, float] | None = field(default=None, init=False)
+    name = "host_cpu"
+    descs = (SECONDS, UTILIZATION)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._total: tuple[float, ...] = ()
+        self._each: dict[str, tuple[float, ...]] = {}
+        self._labels: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def collect(self) -> Reading:
-        """Read once; utilisation from the second run on."""
+        """Read once."""
+        times = self._host.cpu_times()
         samples = []
-        busy = total = 0.0
-        for number, times in enumerate(psutil.cpu_times(percpu=True)):
-            modes = times._asdict()
-            for inside, outside in _INSIDE.items():
-                if inside in modes:
-                    modes[outside] -= modes[inside]
-            for mode, seconds in modes.items():
-                samples.append(Sample(SECONDS, (str(number), mode), max(0.0, round(seconds, 3))))
-            idle = modes["idle"] + modes.get("iowait", 0.0)
-            total += sum(modes.values())
-            busy += sum(modes.values()) - idle
-        last, self._last = self._last, (busy, total)
-        if last is not None and total > last[1]:
-            ratio = (busy - last[0]) / (total - last[1])
-            samples.append(Sample(UTILIZATION, (), min(1.0, max(0.0, ratio))))
+        each = {cpu: _forwards(self._each.get(cpu, ()), seconds) for cpu, seconds in times.each.items()}
+        for cpu, seconds in each.items():
+            labels = self._labels.get(cpu) or self._labels.setdefault(cpu, tuple((cpu, mode) for mode in MODES))
+            samples += [Sample(SECONDS, label, value) for label, value in zip(labels, seconds, strict=False)]
+        ratio = _utilization(self._total, times.total)
+        if ratio is not None:
+            samples.append(Sample(UTILIZATION, (), ratio))
+        self._total, self._each = times.total, each
         return Reading(samples)
+
+
+def _forwards(before: tuple[float, ...], now: tuple[float, ...]) -> tuple[float, ...]:
+    if len(before) != len(now):
+        return now
+    return tuple(last if value < last <= value + _BACKWARDS else value for last, value in zip(before, now, strict=True))
+
+
+def _utilization(before: tuple[float, ...], now: tuple[float, ...]) -> float | None:
+    """Busy share between two readings; None without time between them, or after a processor was added or taken away."""
+    if len(before) != len(now):
+        return None
+    spent = [value - last for last, value in zip(before, now, strict=True)]
+    total = sum(spent)
+    if total <= 0:
+        return None
+    idle = sum(spent[at] for at in _IDLE if at < len(spent))
+    return min(1.0, max(0.0, 1 - idle / total))

@@ -3,47 +3,51 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
+from stoker.errors import UnavailableError
 from stoker.metrics import Desc, Kind, Sample
-from stoker.sources.machine import Machine
+
+if TYPE_CHECKING:
+    from stoker.sources.host import Host
 
 _LABELS = ("device",)
 READ_BYTES = Desc("stoker_host_disk_read_bytes_total", Kind.COUNTER, "Bytes read", _LABELS)
 WRITTEN_BYTES = Desc("stoker_host_disk_written_bytes_total", Kind.COUNTER, "Bytes written", _LABELS)
 READS = Desc("stoker_host_disk_reads_total", Kind.COUNTER, "Reads completed", _LABELS)
 WRITES = Desc("stoker_host_disk_writes_total", Kind.COUNTER, "Writes completed", _LABELS)
-IO_SECONDS = Desc("stoker_host_disk_io_seconds_total", Kind.COUNTER, "Seconds during which I/O was under way", _LABELS)
+IO_SECONDS = Desc(
+    "stoker_host_disk_io_seconds_total", Kind.COUNTER, "Seconds during which at least one I/O was under way", _LABELS
+)
 
-_SECTOR = 512
-"""/proc/diskstats counts sectors of 512 bytes whatever the device's own size is."""
-_IGNORED = re.compile(r"(ram|loop|fd|zram|sr)\d+$|(h|s|v|xv)d[a-z]+\d+$|nvme\d+n\d+p\d+$|mmcblk\d+p\d+$")
-"""Partitions are left out: their disk says the same, and a sum over devices must not count twice."""
+_IGNORED = re.compile(
+    r"((z?ram|loop|fd)\d+|(h|s|v|xv)d[a-z]+\d+|nvme\d+n\d+p\d+|(mmcblk|nbd)\d+p\d+)\Z"  # zram0, sda1, nvme0n1p2, mmcblk0p1
+)
+"""Left out, as node_exporter does by default: memory and loop devices, and partitions, whose disk says the same."""
 
 
-@dataclass(slots=True)
 class HostDisk:
-    """/proc/diskstats of whole disks, RAID and device-mapper volumes."""
+    """Whole disks, software RAID and device-mapper volumes."""
 
-    machine: Machine = field(default_factory=Machine)
-    name: str = "host_disk"
-    descs: tuple[Desc, ...] = (READ_BYTES, WRITTEN_BYTES, READS, WRITES, IO_SECONDS)
+    name = "host_disk"
+    descs = (READ_BYTES, WRITTEN_BYTES, READS, WRITES, IO_SECONDS)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def collect(self) -> Reading:
         """Read once."""
         samples = []
-        for line in self.machine.in_proc("diskstats").splitlines():
-            words = line.split()
-            if len(words) < 14 or _IGNORED.match(words[2]):  # noqa: PLR2004 - the fields of Linux 2.6 and later
+        for device, counts in sorted(self._host.disks().items()):
+            if _IGNORED.match(device):
                 continue
-            labels = (words[2],)
-            reads, read_sectors, writes, written_sectors = (int(words[at]) for at in (3, 5, 7, 9))
+            labels = (device,)
             samples += [
-                Sample(READ_BYTES, labels, read_sectors * _SECTOR),
-                Sample(WRITTEN_BYTES, labels, written_sectors * _SECTOR),
-                Sample(READS, labels, reads),
-                Sample(WRITES, labels, writes),
-                Sample(IO_SECONDS, labels, int(words[12]) / 1000),
+                Sample(desc, labels, float(value))
+                for desc, value in zip(self.descs, counts, strict=True)
+                if value is not None
             ]
+        if not samples:
+            raise UnavailableError("no disk in /proc/diskstats")
         return Reading(samples)

@@ -1,14 +1,20 @@
-"""InfiniBand and RoCE ports: traffic, errors, state. One bad port costs only itself."""
+"""InfiniBand and RoCE ports: state, traffic and errors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import errno
+from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.collectors.collector import Reading
 from stoker.errors import SourceError, UnavailableError
 from stoker.metrics import Desc, Kind, Sample
-from stoker.sources.machine import Machine
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stoker.sources.host import Host
+
+UP = Desc("stoker_host_infiniband_up", Kind.GAUGE, "Whether the port is active", ("device", "port"))
 BYTES = Desc(
     "stoker_host_infiniband_bytes_total", Kind.COUNTER, "Bytes through the port", ("device", "port", "direction")
 )
@@ -18,67 +24,90 @@ ERRORS = Desc(
     "Errors of the port by type; waiting for credits is none",
     ("device", "port", "type"),
 )
-UP = Desc("stoker_host_infiniband_up", Kind.GAUGE, "Whether the port is active", ("device", "port"))
 
-_WORD = 4
-"""port_rcv_data and port_xmit_data count in units of four octets (InfiniBand specification, PortCounters)."""
-_TRAFFIC = (("port_rcv_data", "receive"), ("port_xmit_data", "transmit"))
-_ERRORS = (
-    ("symbol_error", "symbol"),
-    ("link_downed", "link_downed"),
-    ("link_error_recovery", "link_recovery"),
-    ("port_rcv_errors", "receive"),
-    ("port_xmit_discards", "transmit_discards"),
-    ("port_rcv_remote_physical_errors", "receive_remote_physical"),
-    ("port_rcv_switch_relay_errors", "receive_switch_relay"),
-    ("port_rcv_constraint_errors", "receive_constraint"),
-    ("port_xmit_constraint_errors", "transmit_constraint"),
-    ("local_link_integrity_errors", "local_link_integrity"),
-    ("excessive_buffer_overrun_errors", "buffer_overrun"),
-    ("VL15_dropped", "vl15_dropped"),
+
+class _Counter(NamedTuple):
+    """A file below `counters/`, the series that it becomes, and how many units one count is."""
+
+    file: str
+    desc: Desc
+    label: str
+    factor: int = 1
+
+
+_COUNTERS = (
+    _Counter("port_rcv_data", BYTES, "receive", 4),  # the specification counts data in words of four octets
+    _Counter("port_xmit_data", BYTES, "transmit", 4),
+    _Counter("symbol_error", ERRORS, "symbol"),
+    _Counter("link_downed", ERRORS, "link_downed"),
+    _Counter("link_error_recovery", ERRORS, "link_recovery"),
+    _Counter("port_rcv_errors", ERRORS, "receive"),
+    _Counter("port_rcv_remote_physical_errors", ERRORS, "receive_remote_physical"),
+    _Counter("port_rcv_switch_relay_errors", ERRORS, "receive_switch_relay"),
+    _Counter("port_rcv_constraint_errors", ERRORS, "receive_constraint"),
+    _Counter("port_xmit_discards", ERRORS, "transmit_discards"),
+    _Counter("port_xmit_constraint_errors", ERRORS, "transmit_constraint"),
+    _Counter("local_link_integrity_errors", ERRORS, "local_link_integrity"),
+    _Counter("excessive_buffer_overrun_errors", ERRORS, "buffer_overrun"),
+    _Counter("VL15_dropped", ERRORS, "vl15_dropped"),
 )
 
+_FOLDER = "class/infiniband"
+_NOT_SUPPORTED = frozenset({errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.ENODATA})
+_ASK_AGAIN = 3600.0
+"""Seconds before a counter that the port does not have is asked for again: each refusal writes a line to the kernel's log."""
 
-@dataclass(slots=True)
+
 class HostInfiniband:
-    """/sys/class/infiniband/DEVICE/ports/PORT."""
+    """/sys/class/infiniband. A port or counter that cannot be read costs only itself."""
 
-    machine: Machine = field(default_factory=Machine)
-    name: str = "host_infiniband"
-    descs: tuple[Desc, ...] = (BYTES, ERRORS, UP)
+    name = "host_infiniband"
+    descs = (UP, BYTES, ERRORS)
+
+    def __init__(self, host: Host, monotonic: Callable[[], float]) -> None:
+        self._host = host
+        self._monotonic = monotonic
+        self._refused: dict[str, float] = {}
 
     def collect(self) -> Reading:
         """Read once."""
-        devices = self.machine.folders("class/infiniband")
-        if not devices:
-            raise UnavailableError("no InfiniBand device (/sys/class/infiniband)")
+        self._host.need_linux("InfiniBand ports")
         reading = Reading()
-        for device in devices:
-            for port in self.machine.folders(f"class/infiniband/{device}/ports"):
+        for device in self._host.sysfs.names(_FOLDER):
+            try:
+                ports = self._host.sysfs.names(f"{_FOLDER}/{device}/ports")
+            except SourceError as error:
+                reading.failures.append(f"device {device}: {error}")
+                continue
+            for port in ports:
                 try:
-                    reading.samples += self._port(device, port)
-                except SourceError as error:
-                    reading.failures.append(f"port {device}/{port}: {error}")
+                    self._port(reading, device, port)
+                except OSError as error:
+                    reading.failures.append(f"port {device}/{port}: {error.strerror}")
+        if not reading.samples and not reading.failures:
+            raise UnavailableError("no port in /sys/class/infiniband")
         return reading
 
-    def _port(self, device: str, port: str) -> list[Sample]:
-        base = f"class/infiniband/{device}/ports/{port}"
-        state = self.machine.in_sys(f"{base}/state")  # 4: ACTIVE
-        samples = [Sample(UP, (device, port), float(state.startswith("4")))]
-        for file, direction in _TRAFFIC:
-            value = self._counter(f"{base}/counters/{file}")
-            if value is not None:
-                samples.append(Sample(BYTES, (device, port, direction), value * _WORD))
-        for file, kind in _ERRORS:
-            value = self._counter(f"{base}/counters/{file}")
-            if value is not None:
-                samples.append(Sample(ERRORS, (device, port, kind), value))
-        return samples
-
-    def _counter(self, path: str) -> int | None:
-        """A counter, None where the hardware has none (`N/A (no PMA)`) or the file is missing."""
-        try:
-            text = self.machine.in_sys(path)
-        except UnavailableError:
-            return None
-        return int(text) if text.isdigit() else None
+    def _port(self, reading: Reading, device: str, port: str) -> None:
+        base = f"{_FOLDER}/{device}/ports/{port}"
+        state = self._host.sysfs.value(f"{base}/state")  # 4: ACTIVE
+        reading.samples.append(Sample(UP, (device, port), float(state.startswith("4:"))))
+        now = self._monotonic()
+        for counter in _COUNTERS:
+            path = f"{base}/counters/{counter.file}"
+            if now < self._refused.get(path, now):
+                continue
+            try:
+                text = self._host.sysfs.value(path)
+            except OSError as error:
+                if error.errno in _NOT_SUPPORTED:
+                    self._refused[path] = now + _ASK_AGAIN
+                else:
+                    reading.failures.append(f"port {device}/{port}: {counter.file}: {error.strerror}")
+                continue
+            if text.isdigit():
+                reading.samples.append(
+                    Sample(counter.desc, (device, port, counter.label), float(int(text) * counter.factor))
+                )
+            else:
+                self._refused[path] = now + _ASK_AGAIN  # N/A (no PMA)

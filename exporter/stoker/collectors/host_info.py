@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
-
-import psutil
+from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
 from stoker.metrics import Desc, Kind, Sample
 
-INFO = Desc("stoker_host_info", Kind.GAUGE, "Always 1; kernel and architecture", ("kernel", "os", "arch"))
-BOOT = Desc("stoker_host_boot_time_seconds", Kind.GAUGE, "When the machine was booted, since the epoch")
+if TYPE_CHECKING:
+    from stoker.sources.host import Host
+
+INFO = Desc(
+    "stoker_host_info",
+    Kind.GAUGE,
+    "Always 1; kernel release, operating system and architecture",
+    ("kernel", "os", "arch"),
+)
+BOOT_TIME = Desc("stoker_host_boot_time_seconds", Kind.GAUGE, "When the machine was booted, since the epoch")
 
 
-@dataclass(slots=True)
 class HostInfo:
-    """Kernel, operating system, architecture and boot time."""
+    """Kernel, distribution and architecture, which cannot change while it runs, and the boot time, which the clock's corrections move."""
 
-    name: str = "host_info"
-    descs: tuple[Desc, ...] = (INFO, BOOT)
-    _labels: tuple[str, ...] = field(default=(), init=False)
+    name = "host_info"
+    descs = (INFO, BOOT_TIME)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._labels: tuple[str, str, str] | None = None
 
     def collect(self) -> Reading:
         """Read once."""
-        if not self._labels:
-            uname = platform.uname()
-            self._labels = (uname.release, uname.system.lower(), uname.machine)
-        return Reading([Sample(INFO, self._labels, 1), Sample(BOOT, (), psutil.boot_time())])
+        self._labels = self._labels or (self._host.kernel(), self._host.system(), platform.machine())
+        return Reading([Sample(INFO, self._labels, 1.0), Sample(BOOT_TIME, (), self._host.boot_time())])

@@ -1,26 +1,29 @@
-"""The load averages."""
+"""Load averages."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
 from stoker.metrics import Desc, Kind, Sample
 
-LOADS = tuple(
-    Desc(f"stoker_host_load{minutes}", Kind.GAUGE, f"Mean number of runnable or blocked tasks over {minutes} minutes")
-    for minutes in (1, 5, 15)
-)
+if TYPE_CHECKING:
+    from stoker.sources.host import Host
+
+LOAD1 = Desc("stoker_host_load1", Kind.GAUGE, "Runnable and blocked tasks, mean of about 1 minute")
+LOAD5 = Desc("stoker_host_load5", Kind.GAUGE, "Runnable and blocked tasks, mean of about 5 minutes")
+LOAD15 = Desc("stoker_host_load15", Kind.GAUGE, "Runnable and blocked tasks, mean of about 15 minutes")
 
 
-@dataclass(slots=True)
 class HostLoad:
-    """Load over 1, 5 and 15 minutes."""
+    """The three load averages."""
 
-    name: str = "host_load"
-    descs: tuple[Desc, ...] = LOADS
+    name = "host_load"
+    descs = (LOAD1, LOAD5, LOAD15)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def collect(self) -> Reading:
         """Read once."""
-        return Reading([Sample(desc, (), load) for desc, load in zip(LOADS, os.getloadavg(), strict=True)])
+        return Reading([Sample(desc, (), load) for desc, load in zip(self.descs, self._host.load(), strict=True)])

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
 from stoker.metrics import Desc, Kind, Sample
-from stoker.sources.machine import Machine
 
-_COLUMNS = (
-    ("receive_bytes", 0, "Bytes received"),
-    ("receive_errors", 2, "Packets received with an error"),
-    ("receive_dropped", 3, "Received packets that were dropped"),
-    ("transmit_bytes", 8, "Bytes transmitted"),
-    ("transmit_errors", 10, "Packets that could not be transmitted"),
-    ("transmit_dropped", 11, "Packets dropped before transmission"),
+if TYPE_CHECKING:
+    from stoker.sources.host import Host
+
+_LABELS = ("device",)
+RECEIVE_BYTES = Desc("stoker_host_network_receive_bytes_total", Kind.COUNTER, "Bytes received", _LABELS)
+TRANSMIT_BYTES = Desc("stoker_host_network_transmit_bytes_total", Kind.COUNTER, "Bytes transmitted", _LABELS)
+RECEIVE_ERRORS = Desc(
+    "stoker_host_network_receive_errors_total", Kind.COUNTER, "Packets received with an error", _LABELS
 )
-"""Columns of /proc/net/dev behind the interface's name."""
-_ROWS = tuple(
-    (Desc(f"stoker_host_network_{name}_total", Kind.COUNTER, about, ("device",)), column)
-    for name, column, about in _COLUMNS
+TRANSMIT_ERRORS = Desc(
+    "stoker_host_network_transmit_errors_total", Kind.COUNTER, "Packets that an error kept from being sent", _LABELS
+)
+RECEIVE_DROPPED = Desc(
+    "stoker_host_network_receive_dropped_total", Kind.COUNTER, "Packets received and dropped", _LABELS
+)
+TRANSMIT_DROPPED = Desc(
+    "stoker_host_network_transmit_dropped_total", Kind.COUNTER, "Packets dropped before they were sent", _LABELS
 )
 
 
-@dataclass(slots=True)
 class HostNetwork:
-    """/proc/net/dev."""
+    """Every interface, the loopback and virtual ones included, as node_exporter shows them."""
 
-    machine: Machine = field(default_factory=Machine)
-    name: str = "host_network"
-    descs: tuple[Desc, ...] = tuple(desc for desc, _ in _ROWS)
+    name = "host_network"
+    descs = (RECEIVE_BYTES, TRANSMIT_BYTES, RECEIVE_ERRORS, TRANSMIT_ERRORS, RECEIVE_DROPPED, TRANSMIT_DROPPED)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def collect(self) -> Reading:
         """Read once."""
-        samples = []
-        for line in self.machine.in_proc("net/dev").splitlines()[2:]:
-            device, _, counts = line.partition(":")
-            words = counts.split()
-            if len(words) >= 16:  # noqa: PLR2004 - eight columns each way
-                labels = (device.strip(),)
-                samples += [Sample(desc, labels, int(words[column])) for desc, column in _ROWS]
-        return Reading(samples)
+        return Reading(
+            [
+                Sample(desc, (device,), float(value))
+                for device, counts in sorted(self._host.networks().items())
+                for desc, value in zip(self.descs, counts, strict=True)
+            ]
+        )

@@ -1,50 +1,51 @@
-"""Processes that the kernel killed for want of memory."""
+"""Processes that the kernel killed because memory had run out."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
 from stoker.errors import UnavailableError
 from stoker.metrics import Desc, Kind, Sample
-from stoker.sources.machine import Machine
-from collections.abc import Callable
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
-KILLS = Desc("stoker_host_oom_kills_total", Kind.COUNTER, "Processes killed by the kernel for want of memory")
+    from stoker.sources.host import Host
+
+KILLS = Desc("stoker_host_oom_kills_total", Kind.COUNTER, "Processes that the kernel killed because memory had run out")
 LAST = Desc(
     "stoker_host_oom_kill_last_timestamp_seconds",
     Kind.GAUGE,
-    "When the count of killed processes was last seen to grow",
+    "When the number of killed processes was last seen to rise; absent before that",
 )
 
 
-@dataclass(slots=True)
 class HostOom:
-    """`oom_kill` of /proc/vmstat; the time is that of the run that saw it grow."""
+    """`oom_kill` of /proc/vmstat, which includes kills inside a cgroup; Linux 4.13 and later.
 
-    machine: Machine = field(default_factory=Machine)
-    clock: Callable[[], float] = time.time
-    name: str = "host_oom"
-    descs: tuple[Desc, ...] = (KILLS, LAST)
-    _kills: int | None = field(default=None, init=False)
-    _last: float | None = field(default=None, init=False)
+    The time is that of the run that saw it rise, at most one interval late.
+    """
+
+    name = "host_oom"
+    descs = (KILLS, LAST)
+
+    def __init__(self, host: Host, clock: Callable[[], float]) -> None:
+        self._host = host
+        self._clock = clock
+        self._before: int | None = None
+        self._last: float | None = None
 
     def collect(self) -> Reading:
         """Read once."""
-        text = self.machine.in_proc("vmstat")
-        at = text.find("\noom_kill ")
-        if at < 0:
-            raise UnavailableError("the kernel does not count OOM kills (Linux 4.13)")
-        kills = int(text[at:].split(None, 2)[1])
-        if self._kills is not None and kills > self._kills:
-            self._last = self.clock()
-        self._kills = kills
-        samples = [Sample(KILLS, (), kills)]
+        self._host.need_linux("the number of OOM kills")
+        kills = self._host.procfs.vmstat().get("oom_kill")
+        if kills is None:
+            raise UnavailableError("the kernel does not count OOM kills (Linux 4.13 and later does)")
+        if self._before is not None and kills > self._before:
+            self._last = self._clock()
+        self._before = kills
+        reading = Reading([Sample(KILLS, (), float(kills))])
         if self._last is not None:
-            samples.append(Sample(LAST, (), self._last))
-        return Reading(samples)
+            reading.samples.append(Sample(LAST, (), self._last))
+        return reading

@@ -1,50 +1,47 @@
-"""Pressure stall information: time that tasks lost waiting for a resource."""
+"""Pressure stall information: the time that tasks lost waiting for a resource."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
 from stoker.errors import SourceError, UnavailableError
 from stoker.metrics import Desc, Kind, Sample
-from stoker.sources.machine import Machine
 
-PRESSURE = Desc(
+if TYPE_CHECKING:
+    from stoker.sources.host import Host
+
+SECONDS = Desc(
     "stoker_host_pressure_seconds_total",
     Kind.COUNTER,
-    "Seconds during which some or all (full) tasks waited for the resource",
+    "Seconds during which some task, or all of them (full), waited for the resource",
     ("resource", "kind"),
 )
 _RESOURCES = ("cpu", "memory", "io")
 
 
-@dataclass(slots=True)
 class HostPressure:
-    """/proc/pressure; Linux 4.20 and later."""
+    """PSI of the whole machine: Linux 4.20 and later, where it is not switched off."""
 
-    machine: Machine = field(default_factory=Machine)
-    name: str = "host_pressure"
-    descs: tuple[Desc, ...] = (PRESSURE,)
+    name = "host_pressure"
+    descs = (SECONDS,)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def collect(self) -> Reading:
-        """Read once; a kernel without PSI has none of it."""
+        """Read once."""
+        self._host.need_linux("pressure stall information")
         reading = Reading()
-        absent = 0
         for resource in _RESOURCES:
             try:
-                text = self.machine.in_proc(f"pressure/{resource}")
+                stalls = self._host.procfs.pressure(resource)
             except UnavailableError:
-                absent += 1
                 continue
             except SourceError as error:
-                # EOPNOTSUPP: compiled in and switched off at boot
                 reading.failures.append(str(error))
                 continue
-            for line in text.splitlines():
-                kind, _, rest = line.partition(" ")
-                total = rest.rpartition("total=")[2]
-                if total.isdigit():
-                    reading.samples.append(Sample(PRESSURE, (resource, kind), int(total) / 1e6))
-        if absent == len(_RESOURCES):
-            raise UnavailableError("the kernel has no pressure stall information (Linux 4.20, CONFIG_PSI)")
+            reading.samples += [Sample(SECONDS, (resource, stall.kind), stall.seconds) for stall in stalls]
+        if not reading.samples and not reading.failures:
+            raise UnavailableError("the kernel has no pressure stall information, or psi=0 on its command line")
         return reading

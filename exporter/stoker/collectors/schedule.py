@@ -1,8 +1,10 @@
 """Runs the collectors in the background, each with a deadline, and keeps what they last gave.
 
-One worker thread runs them in turn. When a call does not return before its deadline, the worker is left behind with it, the
-collector is marked stuck and a fresh worker goes on with the others; when the call returns at last, the collector takes part
-again. So there is at most one abandoned thread for each collector, and a scrape never waits for a device.
+One worker runs them in turn, once an interval. A collector that has not returned after `patience` keeps that worker for itself and a
+fresh one goes on with the others, so a slow device delays nobody; past its deadline the collector counts as stuck until the call
+returns, and its late reading is thrown away. A collector whose call is under way is never called again, so there is at most
+one thread for each collector. Readings are kept by the workers and served under a lock that is only held to copy them:
+a scrape never waits for a device.
 """
 
 from __future__ import annotations
@@ -10,58 +12,86 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from stoker.collectors.collector import Reading
+from stoker.collectors.collector import Collector, Reading
 from stoker.errors import SourceError, UnavailableError
 from stoker.metrics import Sample, own
-from stoker.collectors.collector import Collector
+from stoker.sources.deadline import Call, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
-STALE_AFTER = 300.0
-"""Readings older than this are left out, in seconds."""
+
+PATIENCE = 0.5
+"""Seconds after which the others no longer wait for a collector."""
 
 
-@dataclass(slots=True)
-class Watched:
-    """A collector and what is known of its runs. Times are seconds of the schedule's clocks."""
+class State(StrEnum):
+    """How a collector fares."""
 
-    collector: Collector
-    samples: list[Sample] = field(default_factory=list)
-    read_at: float = 0.0
-    success: bool | None = None
-    duration: float = 0.0
-    last_success: float = 0.0
-    started: float | None = None
-    overdue: bool = False
-    says: str = ""
+    WAITING = "waiting"  # for its first run to return
+    OK = "ok"
+    UNAVAILABLE = "unavailable"  # the machine has no such thing: normal
+    FAILED = "failed"
+    STUCK = "stuck"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One collector, for the status page."""
+    """One collector, for the status page.
+
+    Attributes:
+        success: None before the first run has returned.
+        duration: of the last run, in seconds.
+        stuck: seconds since the running call was made, 0 when it is within its deadline.
+        says: what the last run failed of, or why the thing is not on this machine; several lines joined by `; `.
+        failed_runs: failed runs in a row.
+        series: how many it serves.
+    """
 
     name: str
+    state: State
     success: bool | None
     duration: float
     stuck: float
     says: str
+    failed_runs: int
+    series: int
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    """A collector and what is known of its runs; everything under the schedule's lock."""
+
+    collector: Collector
+    samples: Sequence[Sample] = ()
+    read_at: float = 0.0
+    state: State = State.WAITING
+    duration: float = 0.0
+    last_success: float | None = None
+    says: tuple[str, ...] = ()
+    failed_runs: int = 0
+    call: Call[Reading] | None = None
+    overdue: bool = False
 
 
 class Schedule:
     """The collectors, run every `interval` seconds.
 
     Args:
-        collectors: each is run by one thread at a time.
+        collectors: in the order in which they run.
         interval: seconds between the starts of two rounds.
         deadline: seconds that one run may take.
         clock: seconds since the epoch.
         monotonic: seconds that never go back.
+        stale_after: seconds after which a reading is no longer served.
+        wait: how to wait for an event for some seconds.
     """
 
     def __init__(
@@ -72,169 +102,212 @@ class Schedule:
         deadline: float,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        stale_after: float = 300.0,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        self._watched = [Watched(collector) for collector in collectors]
+        self._watched = [_Watched(collector) for collector in collectors]
         self._interval = interval
         self._deadline = deadline
         self._clock = clock
         self._monotonic = monotonic
+        self._stale_after = stale_after
+        self._wait = wait
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._first_round = threading.Event()
+        self._stopped = threading.Event()
+        self._round_done = threading.Event()
+        self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether a round is done: every collector was asked, and has answered or is being left to its own worker."""
+        return self._round_done.is_set()
+
     def start(self) -> None:
-        """Begin to collect."""
+        """Begin to collect; the first round starts at once."""
         self._thread = threading.Thread(target=self._rounds, daemon=True, name="schedule")
         self._thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Begin no further run; calls that have not returned are left behind."""
-        self._stop.set()
+        """Begin no further run and wait up to `timeout` seconds for the present one; calls that do not return are left behind."""
+        self._stopped.set()
         if self._thread is not None:
             self._thread.join(timeout)
-
-    @property
-    def ready(self) -> bool:
-        """Whether every collector was asked once."""
-        return self._first_round.is_set()
+        elif self._worker is not None:
+            self._retire()
 
     def run_once(self) -> None:
-        """One round: every collector that is not stuck, each at most until its deadline."""
+        """One round, and then wait until each collector has answered or passed its deadline."""
+        self._round()
         for watched in self._watched:
-            if self._stop.is_set():
-                return
-            self._run(watched)
-        self._first_round.set()
+            call = watched.call
+            if call is not None and not watched.overdue:
+                self._wait(call.done, max(0.0, self._deadline - (self._monotonic() - call.started)))
+        self._judge_deadlines()
 
     def samples(self) -> list[Sample]:
-        """The last good readings, none older than five minutes, and how the collectors fare. Never blocks on a device."""
-        now, tick = self._clock(), self._monotonic()
+        """The last good readings that are not stale, and how the collectors fare."""
+        now = self._monotonic()
         found: list[Sample] = []
         with self._lock:
             for watched in self._watched:
-                if watched.samples and now - watched.read_at <= STALE_AFTER:
+                if now - watched.read_at <= self._stale_after:
                     found += watched.samples
-                found += self._own(watched, tick)
+                found += self._own(watched, now)
         return found
 
     def status(self) -> list[Status]:
-        """How each collector fares, for the status page."""
-        tick = self._monotonic()
+        """How each collector fares."""
+        now = self._monotonic()
         with self._lock:
-            return [
-                Status(each.collector.name, each.success, each.duration, self._stuck(each, tick), each.says)
-                for each in self._watched
-            ]
+            return [self._status(watched, now) for watched in self._watched]
 
-    def _stuck(self, watched: Watched, tick: float) -> float:
-        return tick - watched.started if watched.overdue and watched.started is not None else 0.0
+    def _status(self, watched: _Watched, now: float) -> Status:
+        stuck = self._stuck(watched, now)
+        state = State.STUCK if stuck else watched.state
+        fresh = now - watched.read_at <= self._stale_after
+        return Status(
+            name=watched.collector.name,
+            state=state,
+            success=None if state is State.WAITING else state in (State.OK, State.UNAVAILABLE),
+            duration=watched.duration,
+            stuck=stuck,
+            says=f"no answer for {stuck:.0f} s" if stuck else "; ".join(watched.says),
+            failed_runs=watched.failed_runs,
+            series=len(watched.samples) if fresh else 0,
+        )
 
-    def _own(self, watched: Watched, tick: float) -> list[Sample]:
-        if watched.success is None:
+    def _own(self, watched: _Watched, now: float) -> list[Sample]:
+        """Stoker's own series on a collector; none before its first run is over."""
+        status = self._status(watched, now)
+        if status.success is None:
             return []
-        labels = (watched.collector.name,)
-        found = [
-            Sample(own.COLLECTOR_SUCCESS, labels, float(watched.success)),
-            Sample(own.COLLECTOR_DURATION, labels, watched.duration),
-            Sample(own.COLLECTOR_STUCK, labels, self._stuck(watched, tick)),
+        labels = (status.name,)
+        samples = [
+            Sample(own.COLLECTOR_SUCCESS, labels, float(status.success)),
+            Sample(own.COLLECTOR_DURATION, labels, status.duration),
+            Sample(own.COLLECTOR_STUCK, labels, status.stuck),
         ]
-        if watched.last_success:
-            found.append(Sample(own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
-        return found
+        if watched.last_success is not None:
+            samples.append(Sample(own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
+        return samples
+
+    def _stuck(self, watched: _Watched, now: float) -> float:
+        """Seconds since the running call was made, if it is past its deadline."""
+        if watched.call is None:
+            return 0.0
+        seconds = now - watched.call.started
+        return seconds if watched.overdue or seconds > self._deadline else 0.0
 
     def _rounds(self) -> None:
-        while not self._stop.is_set():
-            begun = self._monotonic()
-            self.run_once()
-            self._stop.wait(max(0.0, self._interval - (self._monotonic() - begun)))
+        due = self._monotonic()
+        while not self._stopped.is_set():
+            self._round()
+            due = max(due + self._interval, self._monotonic())  # rounds that were missed are not made up for
+            self._stopped.wait(due - self._monotonic())
+        self._retire()
 
-    def _run(self, watched: Watched) -> None:
-        with self._lock:
-            if watched.started is not None:
-                return  # still inside an earlier call
-            watched.started = self._monotonic()
-        done = threading.Event()
-        worker = _Worker.take(self)
-        worker.give(watched, done)
-        if not done.wait(self._deadline):
+    def _round(self) -> None:
+        """Give every collector that is not still running to a worker."""
+        self._judge_deadlines()
+        patience = min(PATIENCE, self._deadline)
+        for watched in self._watched:
+            if self._stopped.is_set():
+                return
+            if watched.call is not None:
+                continue
+            self._worker = self._worker or Worker("collector", self._monotonic)
+            with self._lock:  # the worker may be done before it is noted that it was asked
+                call = watched.call = self._worker.give(watched.collector.collect, partial(self._keep, watched))
+            if not self._wait(call.done, patience):
+                self._retire()
+        self._round_done.set()
+
+    def _retire(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.retire()
+
+    def _judge_deadlines(self) -> None:
+        """Note the calls that have passed their deadline."""
+        now = self._monotonic()
+        for watched in self._watched:
             with self._lock:
-                if watched.started is not None:
-                    watched.overdue = True
-                    watched.success = False
-                    watched.says = f"no answer within {self._deadline:g} s"
-                    log.warning("collector=%s stuck deadline_seconds=%g", watched.collector.name, self._deadline)
-            _Worker.leave(self)
+                call = watched.call
+                if call is None or watched.overdue or now - call.started < self._deadline:
+                    continue
+                watched.overdue = True
+                messages = _note(watched, self._too_late(), self._deadline)
+            _tell(watched, messages)
 
-    _worker: _Worker | None = None
-
-    def read(self, watched: Watched) -> None:
-        """One call of one collector; what it raises is judged here and nowhere else."""
-        begun = self._monotonic()
-        try:
-            reading = watched.collector.collect()
-            says = "; ".join(reading.failures)
-        except UnavailableError as error:
-            reading, says = Reading(), ""
-            if watched.success is None:
-                log.info("collector=%s unavailable: %s", watched.collector.name, error)
-        except SourceError as error:
-            reading, says = Reading(), str(error) or type(error).__name__
-        except Exception as error:
-            reading, says = Reading(), f"{type(error).__name__}: {error}"
-            if watched.says != says:
-                log.exception("collector=%s failed", watched.collector.name)
-        self._keep(watched, reading, says, self._monotonic() - begun)
-
-    def _keep(self, watched: Watched, reading: Reading, says: str, duration: float) -> None:
-        now = self._clock()
-        if says and says != watched.says:
-            log.warning("collector=%s failed: %s", watched.collector.name, says)
+    def _keep(self, watched: _Watched, call: Call[Reading]) -> None:
+        """Judge a call that has returned. Runs in the worker's thread and raises nothing."""
+        taken = (call.finished or call.started) - call.started
+        outcome = _judged(call)
         with self._lock:
-            if reading.samples or not says:
-                watched.samples, watched.read_at = reading.samples, now
-            watched.success = not says
-            watched.says = says
-            watched.duration = duration
-            if not says:
-                watched.last_success = now
-            watched.started = None
-            watched.overdue = False
+            known, watched.call, watched.overdue = watched.overdue, None, False
+            if known:
+                watched.duration = taken
+                messages: list[_Message] = [(logging.INFO, f"returned after {taken:.1f} s and takes part again", None)]
+            else:
+                late = taken > self._deadline
+                messages = _note(watched, self._too_late() if late else outcome, taken)
+                if watched.state in (State.OK, State.UNAVAILABLE):
+                    watched.last_success = self._clock()
+                if not late and outcome.samples is not None:
+                    watched.samples, watched.read_at = outcome.samples, call.started
+        _tell(watched, messages)
+
+    def _too_late(self) -> _Outcome:
+        return _Outcome(State.FAILED, None, (f"no answer within {self._deadline:g} s",))
 
 
-class _Worker:
-    """A thread that runs one collector at a time; left behind when one does not return."""
+class _Outcome(NamedTuple):
+    """What came of a run: `samples` are None where those before stay good until they are stale; `bug` is what nobody expected."""
 
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self._job: tuple[Watched, threading.Event] | None = None
-        self._wake = threading.Semaphore(0)
-        self._leave = False
-        threading.Thread(target=self._work, daemon=True, name="collector").start()
+    state: State
+    samples: tuple[Sample, ...] | None
+    says: tuple[str, ...] = ()
+    bug: BaseException | None = None
 
-    @staticmethod
-    def take(schedule: Schedule) -> _Worker:
-        """The worker that is free, or a new one."""
-        if schedule._worker is None:  # noqa: SLF001 - the two are one thing in two classes
-            schedule._worker = _Worker(schedule)  # noqa: SLF001
-        return schedule._worker  # noqa: SLF001
 
-    @staticmethod
-    def leave(schedule: Schedule) -> None:
-        """Give the worker up; it ends when its call returns."""
-        if schedule._worker is not None:  # noqa: SLF001
-            schedule._worker._leave = True  # noqa: SLF001
-            schedule._worker = None  # noqa: SLF001
+_Message = tuple[int, str, "BaseException | None"]
+"""A level of logging, a text and a traceback."""
 
-    def give(self, watched: Watched, done: threading.Event) -> None:
-        """Hand it a collector."""
-        self._job = (watched, done)
-        self._wake.release()
 
-    def _work(self) -> None:
-        while not self._leave:
-            self._wake.acquire()
-            if self._job is not None:
-                watched, done = self._job
-                self._schedule.read(watched)
-                done.set()
+def _judged(call: Call[Reading]) -> _Outcome:
+    """The one place where what a collector raises is judged."""
+    try:
+        reading = call.result()
+    except UnavailableError as error:
+        return _Outcome(State.UNAVAILABLE, (), (str(error),))
+    except SourceError as error:
+        return _Outcome(State.FAILED, None, (str(error) or type(error).__name__,))
+    except BaseException as error:  # noqa: BLE001 - a bug in one collector may cost only that collector
+        return _Outcome(State.FAILED, None, (f"{type(error).__name__}: {error}",), error)
+    state = State.FAILED if reading.failures else State.OK
+    return _Outcome(state, tuple(reading.samples), tuple(reading.failures))
+
+
+def _note(watched: _Watched, outcome: _Outcome, duration: float) -> list[_Message]:
+    """Change what is known of a collector, under the lock; what is new in it is to be logged once the lock is free."""
+    before, watched.state = watched.state, outcome.state
+    known, watched.says = watched.says, outcome.says
+    watched.duration = duration
+    if outcome.state is State.FAILED:
+        watched.failed_runs += 1
+        new = [says for says in outcome.says if before is not State.FAILED or says not in known]
+        if outcome.bug is not None:
+            return [(logging.ERROR, f"failed by a bug of ours: {says}", outcome.bug) for says in new]
+        return [(logging.WARNING, f"failed: {says}", None) for says in new]
+    failed_runs, watched.failed_runs = watched.failed_runs, 0
+    if outcome.state is State.UNAVAILABLE and before is not State.UNAVAILABLE:
+        return [(logging.INFO, f"not on this machine: {'; '.join(outcome.says)}", None)]
+    if failed_runs:
+        return [(logging.INFO, f"works again failed_runs={failed_runs}", None)]
+    return []
+
+
+def _tell(watched: _Watched, messages: list[_Message]) -> None:
+    for level, text, bug in messages:
+        log.log(level, "collector=%s %s", watched.collector.name, text, exc_info=bug)

@@ -91,14 +91,13 @@ class Procfs:
             one, five, fifteen = (float(field) for field in read(path).split()[:3])
             return one, five, fifteen
 
-    def cached(self) -> int:
-        """Bytes of the page cache: `Cached` of /proc/meminfo, to which psutil adds reclaimable slabs."""
+    def memory(self) -> dict[str, int]:
+        """/proc/meminfo in bytes, without its few lines that are plain numbers."""
         path = self._path("meminfo")
         with parsing(path):
-            head, _, rest = read(path).partition(b"\nCached:")
-            if not rest:
-                raise KeyError(f"no Cached after {len(head)} bytes")
-            return int(rest.split(None, 1)[0]) * 1024
+            # MemTotal:       24684092 kB
+            rows = [line.split() for line in read(path).decode().splitlines()]
+            return {row[0][:-1]: int(row[1]) * 1024 for row in rows if len(row) == 3}  # noqa: PLR2004 - name, number, unit
 
     def vmstat(self) -> dict[str, int]:
         """/proc/vmstat: events and pages since boot."""
@@ -166,5 +165,5 @@ def _switches(name: str, folder: int) -> int:
         lines = read_raw(f"{name}/status", folder).splitlines()
     except OSError:
         return 0
-    # nonvoluntary_ctxt_switches:	12
+    # the last two lines: `voluntary_ctxt_switches: 150` and `nonvoluntary_ctxt_switches: 545`
     return sum(int(line.split()[1]) for line in lines if b"voluntary_ctxt_switches:" in line)

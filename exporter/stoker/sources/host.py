@@ -1,0 +1,174 @@
+"""The gate to the machine itself: psutil where it is exact, /proc and /sys where it is not or has nothing.
+
+psutil gives disk and network counters and the boot time everywhere, and the rest where there is no /proc. On Linux /proc is read for
+processor times (psutil numbers processors by position, which shifts when one goes offline), memory (it adds reclaimable slabs to the page cache,
+and gives 0 for what the kernel does not say) and swap traffic (it takes a page for 4 KiB).
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import psutil
+
+from stoker.errors import SourceError, UnavailableError
+from stoker.sources.mounts import Mounts
+from stoker.sources.procfs import MODES, CpuTimes, Procfs
+from stoker.sources.pseudofile import failure, read
+from stoker.sources.sysfs import Sysfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stoker.sources.machine import Machine
+
+T = TypeVar("T")
+LINUX = sys.platform.startswith("linux")
+
+
+class DiskCounts(NamedTuple):
+    """What a block device did since boot; `io_seconds` is None where the system does not say."""
+
+    read_bytes: int
+    written_bytes: int
+    reads: int
+    writes: int
+    io_seconds: float | None
+
+
+class NetworkCounts(NamedTuple):
+    """What an interface did since it came up: bytes, and packets with errors or dropped."""
+
+    receive_bytes: int
+    transmit_bytes: int
+    receive_errors: int
+    transmit_errors: int
+    receive_dropped: int
+    transmit_dropped: int
+
+
+class Host:
+    """The machine and its parts.
+
+    Attributes:
+        procfs, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        rootfs: str = "/",
+        mounts: Mounts | None = None,
+        linux: bool = LINUX,
+    ) -> None:
+        self.machine = machine
+        self.rootfs = rootfs
+        self.linux = linux
+        self.procfs = Procfs(machine.proc)
+        self.sysfs = Sysfs(machine.sys)
+        self.mounts = mounts or Mounts(machine.proc, rootfs)
+
+    def need_linux(self, what: str) -> None:
+        """Refuse what only Linux has.
+
+        Raises:
+            UnavailableError: on any other system.
+        """
+        if not self.linux:
+            raise UnavailableError(f"{what} can only be read on Linux, this is {sys.platform}")
+
+    def kernel(self) -> str:
+        """The kernel's release."""
+        return self.procfs.text("sys/kernel/osrelease") if self.linux else platform.release()
+
+    def system(self) -> str:
+        """The operating system as it calls itself: `Debian GNU/Linux 12 (bookworm)`."""
+        if not self.linux:
+            return platform.system()
+        for path in ("etc/os-release", "usr/lib/os-release"):
+            try:
+                text = read(f"{self.rootfs}/{path}").decode(errors="replace")
+            except SourceError:
+                continue
+            for line in text.splitlines():
+                name, _, value = line.partition("=")
+                if name == "PRETTY_NAME":
+                    return value.strip("\"' ")
+        return "Linux"
+
+    def boot_time(self) -> float:
+        """When the machine was booted, seconds since the epoch."""
+        return self._ask("boot time", psutil.boot_time)
+
+    def cpu_times(self) -> CpuTimes:
+        """Seconds in each mode of procfs.MODES, as many of them as the system has from the first on."""
+        if self.linux:
+            return self.procfs.cpu_times()
+        each = self._ask("processor times", lambda: psutil.cpu_times(percpu=True))
+        rows = [tuple(getattr(times, mode, 0.0) for mode in MODES[:4]) for times in each]
+        return CpuTimes(tuple(map(sum, zip(*rows, strict=True))), {str(number): row for number, row in enumerate(rows)})
+
+    def load(self) -> tuple[float, float, float]:
+        """Load averages of 1, 5 and 15 minutes."""
+        return self.procfs.load() if self.linux else self._ask("load", psutil.getloadavg)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes by the names of /proc/meminfo."""
+        if self.linux:
+            return self.procfs.memory()
+        virtual = self._ask("memory", psutil.virtual_memory)
+        swap = self._ask("swap", psutil.swap_memory)
+        named = {"Cached": getattr(virtual, "cached", None), "Buffers": getattr(virtual, "buffers", None)}
+        given = {name: value for name, value in named.items() if value is not None}
+        base = {
+            "MemTotal": virtual.total,
+            "MemAvailable": virtual.available,
+            "SwapTotal": swap.total,
+            "SwapFree": swap.free,
+        }
+        return base | given
+
+    def swapped(self) -> tuple[int, int]:
+        """Bytes swapped in and out since boot."""
+        if self.linux:
+            return self.procfs.swapped()
+        swap = self._ask("swap", psutil.swap_memory)
+        return swap.sin, swap.sout
+
+    def disks(self) -> dict[str, DiskCounts]:
+        """Every block device, partitions included."""
+        # `nowrap` would keep every device ever seen; a counter that starts again is what Prometheus expects
+        found = self._ask("disks", lambda: psutil.disk_io_counters(perdisk=True, nowrap=False)) or {}
+        return {
+            name: DiskCounts(
+                one.read_bytes,
+                one.write_bytes,
+                one.read_count,
+                one.write_count,
+                one.busy_time / 1000 if hasattr(one, "busy_time") else None,
+            )
+            for name, one in found.items()
+        }
+
+    def networks(self) -> dict[str, NetworkCounts]:
+        """Every interface, the loopback included."""
+        found = self._ask("networks", lambda: psutil.net_io_counters(pernic=True, nowrap=False))
+        return {
+            name: NetworkCounts(one.bytes_recv, one.bytes_sent, one.errin, one.errout, one.dropin, one.dropout)
+            for name, one in found.items()
+        }
+
+    def _ask(self, what: str, function: Callable[[], T]) -> T:
+        """Ask psutil, of this machine's /proc."""
+        psutil.PROCFS_PATH = self.machine.proc
+        try:
+            return function()
+        except OSError as error:
+            raise failure(error.filename or what, error) from error
+        except NotImplementedError as error:
+            raise UnavailableError(f"{what}: not on this system") from error
+        except (psutil.Error, RuntimeError, ValueError, IndexError, KeyError) as error:
+            raise SourceError(f"{what}: psutil could not read it: {error}") from error
