@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from stoker.config import Settings
     from stoker.generate.artifact import Artifact
     from stoker.spec.pack import Pack
 
-GENERATORS: tuple[Callable[[Pack], Iterable[Artifact]], ...] = (rules, rule_tests)
+GENERATORS: tuple[Callable[[Pack, Settings], Iterable[Artifact]], ...] = (
+    lambda pack, _: rules(pack),
+    lambda pack, _: rule_tests(pack),
+)
 """A new kind of output is one file and one row here."""
 
 OWNED = {
@@ -27,9 +31,9 @@ OWNED = {
 """Folders in which every matching file is generated, so that one which no generator makes any more is removed."""
 
 
-def artifacts(pack: Pack) -> list[Artifact]:
+def artifacts(pack: Pack, settings: Settings) -> list[Artifact]:
     """Every generated file, sorted by path."""
-    made = [artifact for generator in GENERATORS for artifact in generator(pack)]
+    made = [artifact for generator in GENERATORS for artifact in generator(pack, settings)]
     return sorted(made, key=lambda artifact: artifact.path)
 
 
@@ -45,7 +49,9 @@ def drift(made: Iterable[Artifact], root: Path) -> list[str]:
         elif (old := target.read_text(encoding="utf-8")) != artifact.content:
             line = _first_difference(old, artifact.content)
             found.append(f"{artifact.path}:{line}:1: drift: not what the spec says; run `make generate`")
-    found += [f"{path}:1:1: drift: nothing generates this file any more; run `make generate`" for path in left(paths, root)]
+    found += [
+        f"{path}:1:1: drift: nothing generates this file any more; run `make generate`" for path in left(paths, root)
+    ]
     return found
 
 

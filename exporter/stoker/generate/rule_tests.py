@@ -6,10 +6,9 @@ their labels are compared exactly, and annotations (which `alert_rule_test` comp
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stoker.documents import duration_text, write_yaml
+from stoker.documents import duration_text, parse_duration, write_yaml
 from stoker.generate.artifact import Artifact
 from stoker.generate.rules import head
 from stoker.generate.series import expand_series
@@ -18,13 +17,19 @@ from stoker.spec.examples import example
 from stoker.spec.promql import selectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from stoker.spec.alert import Case, Fires
     from stoker.spec.kinds import KindAlert
     from stoker.spec.pack import Domain, Pack
 
-EVALUATION = "15s"
+_LONG = 7200.0
+
+
+def evaluation(tests: Sequence[dict[str, Any]]) -> str:
+    """How often rules are evaluated in a file of tests: each 15 s, each minute where a test goes on for hours."""
+    times = [parse_duration(check["eval_time"]) or 0.0 for test in tests for check in test["promql_expr_test"]]
+    return "1m" if max(times, default=0.0) > _LONG else "15s"
 
 
 def rule_tests(pack: Pack) -> Iterator[Artifact]:
@@ -47,7 +52,7 @@ def test_document(domain: Domain, pack: Pack) -> dict[str, object]:
     needed = recordings_needed(domain, pack)
     return {
         "rule_files": [*(f"../recording/{each}.yml" for each in needed), f"../alerts/{domain.name}.yml"],
-        "evaluation_interval": EVALUATION,
+        "evaluation_interval": evaluation(tests),
         "group_eval_order": [*(f"stoker-{each}-record" for each in needed), f"stoker-{domain.name}"],
         "tests": tests,
     }
@@ -72,7 +77,7 @@ def cases(name: str, alert: KindAlert, pack: Pack) -> list[Case]:
     return [*alert.own_cases(), *by_hand]
 
 
-def alert_tests(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Iterator[dict[str, object]]:
+def alert_tests(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Iterator[dict[str, Any]]:
     """One test for each case."""
     overridden = any(name in override.alerts for override in pack.overrides)
     for each in cases(name, alert, pack):
@@ -91,7 +96,7 @@ def _other_numbers(name: str, case: Case, alert: KindAlert, domain: Domain, pack
     return False
 
 
-def case_test(name: str, alert: KindAlert, case: Case, domain: Domain, pack: Pack) -> dict[str, object]:
+def case_test(name: str, alert: KindAlert, case: Case, domain: Domain, pack: Pack) -> dict[str, Any]:
     """One case as promtool reads it."""
     times: dict[float, list[Fires]] = {float(at): [] for at in case.quiet}
     for fires in case.fires:
@@ -124,8 +129,3 @@ def expected_labels(alert: KindAlert, fires: Fires) -> dict[str, str]:
     severity = fires.severity or alert.resolved()[0].severity
     labels = {str(label): example(str(label)) for label in alert.by}
     return {**labels, **{str(key): str(value) for key, value in fires.labels.items()}, "severity": str(severity)}
-
-
-def without_cases(alert: KindAlert) -> KindAlert:
-    """The alert as its kind alone would test it."""
-    return replace(alert, cases=())

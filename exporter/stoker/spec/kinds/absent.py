@@ -21,11 +21,7 @@ class Absent(KindAlert):
 
     def condition(self) -> str:
         """See the class."""
-        return (
-            f"absent({self.metric.strip()})"
-            if not self.by
-            else f"sum by ({self.by_text}) (absent({self.metric.strip()}))"
-        )
+        return f"sum by ({self.by_text}) (absent({self.metric.strip()}))"
 
     def texts(self) -> list[str]:
         """The selector and the guards."""

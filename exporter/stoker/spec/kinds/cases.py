@@ -93,6 +93,13 @@ def firing(levels: Iterable[Level], at: float) -> list[Fires]:
     return [Fires(at=Duration(at), severity=level.severity) for level in levels]
 
 
+def resolving(levels: Sequence[Level], since: float, slack: float = 15.0) -> tuple[list[Fires], list[float]]:
+    """What has to fire until `keep_firing_for` after `since`, when the condition held last, and when none does any more."""
+    keep = max(level.keep for level in levels)
+    fires = firing([level for level in levels if level.keep == keep], since + keep - slack) if keep else []
+    return fires, [since + keep + slack]
+
+
 def case(
     name: str, series: Mapping[str, str], fires: Sequence[Fires] = (), quiet: Sequence[float] = (), step: float = STEP
 ) -> Case:

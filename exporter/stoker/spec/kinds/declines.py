@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Declines(KindAlert):
             at = held * 60.0
             end = at + 60 + level.keep + 60
             early = [level.for_ - 15] if level.for_ >= 15 else []  # noqa: PLR2004 - one evaluation
+            kept, resolved = resolving([level], at + 60)
             neighbour = series_name(self.metric, {"cluster": "c2"})
             cases += [
                 case(
@@ -53,8 +54,8 @@ class Declines(KindAlert):
                         name: f"{constant(number, held)} {constant(0, steps(level.keep) + 3)}",
                         neighbour: constant(number - 1, held),
                     },
-                    firing([level], at),
-                    [*early, end],
+                    [*firing([level], level.for_), *firing([level], at), *kept],
+                    [*early, *resolved],
                 ),
                 case(
                     f"{level.severity}: {number + 1:g} in a row fire too",

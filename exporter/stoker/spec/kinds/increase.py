@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 from stoker.spec.promql import number_text
 
@@ -56,19 +56,22 @@ class Increase(KindAlert):
         neighbour = series_name(self.metric, {"cluster": "c2"})
         word = f"{level.severity}: more than {above:g}"
         # increase() extrapolates to the window's ends by up to one interval, so "just past" allows for it
-        jump = max(1.0, above * 1.3)
+        jump = max(1.0, above * 1.08)
         before = steps(over) + 2
         held = steps(over + level.for_) + 3
         at = (before + 1) * 60.0 + level.for_
         end = at + over + level.keep + 120
         rest = steps(end - before * 60) + 2
+        # the sample before the event leaves the window `over` after it was taken
+        _, resolved = resolving([level], before * 60.0 + over, 60.0)
+        last = firing([level], before * 60.0 + over + level.keep - 60.0)
         flat = constant(7, before)
         cases = [
             case(
                 f"{word}: fires after its time, resolves, and leaves a quiet neighbour alone",
                 {name: f"{flat} {constant(7 + jump, rest)}", neighbour: constant(3, before + rest)},
-                firing([level], at),
-                [before * 60.0, *([at - 15] if level.for_ >= 15 else []), end],  # noqa: PLR2004 - one evaluation
+                [*firing([level], at), *last],
+                [before * 60.0, *([at - 15] if level.for_ else []), *resolved],
             ),
             case(
                 f"{word}: a restart that sets the counter to 0 is no event",
@@ -85,7 +88,7 @@ class Increase(KindAlert):
             ),
         ]
         if above >= 2:  # noqa: PLR2004 - fewer events than the bound exist
-            few = f"{flat} {constant(7 + above * 0.75, held)}"
+            few = f"{flat} {constant(7 + above * 0.85, held)}"
             cases.append(case(f"{word}: quiet with fewer", {name: few}, (), [at]))
         else:
             cases.append(case(f"{word}: quiet while nothing happens", {name: constant(7, before + held)}, (), [at]))
@@ -101,8 +104,8 @@ class Increase(KindAlert):
                 case(
                     f"{word}: the first event of a new series is not lost",
                     fresh,
-                    firing([level], fires_at),
-                    [born + over + level.keep + 60],
+                    [*firing([level], fires_at), *firing([level], born + over + level.keep - 30)],
+                    [born + over + level.keep + 30],
                 )
             )
             old = {name: constant(7, held), stamp: constant(number(-over), held)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, firing, rising, series_name, steps
+from stoker.spec.kinds.cases import case, firing, resolving, rising, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
@@ -92,26 +92,21 @@ class Ratio(KindAlert):
         low = minimum / (over / 60)
         end = seconds + over + max(each.keep for each in levels) + 300
         rest = steps(over) + steps(max(each.keep for each in levels)) + 6
-        ends = {
-            name: f"{values} {rising(self._last(values), self._per_step(good), rest)}"
-            for (name, values), good in zip(
-                self._series(past, busy, held).items(),
-                self._series(0.0 if up else 1.0, busy, held).values(),
-                strict=True,
-            )
-        }
+        ends = self._then(self._series(past, busy, held), self._series(0.0 if up else 1.0, busy, rest), rest)
         neighbour = self._series(0.0 if up else 1.0, busy, held + rest, "c2")
         reset = {
             name: f"{values.replace('x' + str(held), 'x3')} {values}"
             for name, values in self._series(past, busy, held).items()
         }
+        kept, resolved = resolving(hit, seconds + 60, 45.0 + over * 0.05)
         cases = [
             case(
                 f"{word}: fires just past the share, resolves, and leaves a healthy neighbour alone",
                 {**ends, **neighbour},
-                firing(hit, seconds),
-                [end],
+                [*firing(hit, seconds), *(kept if level.keep > over * 0.1 + 90 else [])],
+                resolved if level.keep > over * 0.1 + 90 else [end],
             ),
+            *self._windowed(word, level, levels),
             case(f"{word}: a reset of the counters changes nothing", reset, firing(hit, seconds + 240), ()),
             case(
                 f"{word}: quiet with too few to judge by",
@@ -139,6 +134,27 @@ class Ratio(KindAlert):
             if not early:
                 cases[0] = case(cases[0].name, cases[0].series, cases[0].fires, [level.for_ - 15.0, *cases[0].quiet])
         return cases
+
+    def _windowed(self, word: str, level: Level, levels: list[Level]) -> list[Case]:
+        """A share of twice the bound in half a window and none before: the share of the window is the bound."""
+        bound, over = float(level.params[self.comparison]), float(level.params["over"])
+        if self.comparison != "above" or bound > 0.5 or len(levels) > 1:  # noqa: PLR2004 - twice it is all
+            return []
+        turn = steps(over * 2) + 1
+        rest = steps(over + level.for_)
+        busy = max(1000.0, float(level.params["minimum"]) * 60 / over * 100)
+        series = self._then(self._series(0.0, busy, turn), self._series(bound * 2, busy, rest), rest)
+        start = turn * 60.0
+        fires = firing([level], start + over * 0.65 // 60 * 60 + level.for_)
+        quiet = [start + over * 0.4 // 60 * 60 + level.for_]
+        return [case(f"{word}: the share of the window counts, not of a shorter or longer one", series, fires, quiet)]
+
+    def _then(self, first: dict[str, str], then: dict[str, str], count: int) -> dict[str, str]:
+        """Counters that go on from where they are at another pace."""
+        return {
+            name: f"{values} {rising(self._last(values), self._per_step(then[name]), count)}"
+            for name, values in first.items()
+        }
 
     @staticmethod
     def _last(values: str) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, rising, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, resolving, rising, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Stale(KindAlert):
                         neighbour: rising(0, 60, count + rest),
                     },
                     firing([*hit, *other], due),
-                    [bound + level.for_ - 30] if len(hit) == 1 else [],
+                    [bound + level.for_ - 15] if len(hit) == 1 else [],
                 ),
                 case(
                     f"{level.severity}: a target that goes away stops firing",
@@ -73,6 +73,6 @@ class Stale(KindAlert):
                 ),
                 case(f"{level.severity}: nothing is said where nothing is known", {"up": "1x5"}, (), [300.0]),
             ]
-            last = again + 60 * rest
-            cases[-3] = case(cases[-3].name, cases[-3].series, cases[-3].fires, [*cases[-3].quiet, last])
+            kept, resolved = resolving([*hit, *other], again)
+            cases[-3] = case(cases[-3].name, cases[-3].series, [*cases[-3].fires, *kept], [*cases[-3].quiet, *resolved])
         return cases

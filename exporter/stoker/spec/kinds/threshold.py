@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import arithmetic, case, constant, firing, longest_window, series_name, steps
+from stoker.spec.kinds.cases import (
+    STEP,
+    arithmetic,
+    case,
+    constant,
+    firing,
+    longest_window,
+    resolving,
+    series_name,
+    steps,
+)
 from stoker.spec.kinds.kind import KindAlert, Level
 from stoker.spec.promql import selectors
 
@@ -98,44 +108,56 @@ class Threshold(KindAlert):
     def _cases_of(self, level: Level, levels: list[Level]) -> list[Case]:
         bound = float(level.params[self.comparison])
         past, before = self._values(bound)
-        window, keep = longest_window(self, level), level.keep
+        window = longest_window(self, level)
         held = steps(level.for_ + window) + 3
+        end = held * STEP
         word = f"{level.severity}: {self.comparison} {bound:g}"
-        hit = self._past(past, levels)
-        seconds = held * 60.0
-        fires = firing([each for each in hit if each.for_ <= level.for_], level.for_)
-        fires += firing(hit, seconds)
-        quiet_end = seconds + window + max(each.keep for each in levels) + 120 + 300
-        rest = steps(quiet_end - seconds) + 1
-        good = self._series(before, held + rest, cluster="c2")
-        after = self._series(before, rest - 1)
-        ends = {name: f"{values} {after[name]}" for name, values in self._series(past, held).items()}
-        gone = {name: f"{values} stale" for name, values in self._series(past, held).items()}
-        unhurt = self._past(before, levels)
+        hit, unhurt = self._past(past, levels), self._past(before, levels)
         early = [each for each in hit if each.for_ < level.for_]
+        after = steps(max(each.keep for each in levels)) + 2
+        kept, over = resolving(hit, end + STEP)
+        ends = _joined(self._series(past, held), self._series(self._far(bound), after))
+        good = self._series(before, held + after, "c2") if not unhurt else {}
+        first = firing([each for each in hit if each.for_ <= level.for_], level.for_)
+        quiet = [*([level.for_ - 15] if level.for_ and not early else []), *over]
+        gone = {name: f"{values} stale" for name, values in self._series(past, held).items()}
+        lost = end + window + max(each.keep for each in levels) + 420
         cases = [
-            case(
-                f"{word}: fires just past the bound after its time, resolves, and leaves a healthy neighbour alone",
-                {**ends, **good} if not unhurt else ends,
-                fires,
-                [level.for_ - 15] if level.for_ >= 15 and not early else [],
-            ),
-            case(f"{word}: a target that goes away stops firing", gone, firing(hit, seconds), [quiet_end]),
-            case(f"{word}: nothing is said where nothing is measured", {"up": constant(1, held)}, (), [seconds]),
+            case(f"{word}: fires just past it after its time, and resolves", {**ends, **good}, [*first, *kept], quiet),
+            case(f"{word}: a target that goes away stops firing", gone, firing(hit, end), [lost]),
+            case(f"{word}: nothing is said where nothing is measured", {"up": constant(1, held)}, (), [end]),
+            self._not_past(f"{word}: not just before it", before, held, levels),
+            *self._windowed(word, bound, level, levels),
         ]
-        if not unhurt:
-            cases[0] = case(cases[0].name, cases[0].series, cases[0].fires, [*cases[0].quiet, quiet_end])
-            cases.append(
-                case(f"{word}: quiet just before the bound", self._series(before, held), (), [seconds]),
-            )
-            if self.comparison != "equals":
-                cases.append(case(f"{word}: quiet at the bound", self._series(bound, held), (), [seconds]))
-        else:
-            at = firing(unhurt, seconds)
-            cases.append(case(f"{word}: only the lower level just before the bound", self._series(before, held), at))
-            if self.comparison != "equals":
-                cases.append(case(f"{word}: only the lower level at the bound", self._series(bound, held), at))
+        if self.comparison != "equals":
+            cases.append(self._not_past(f"{word}: not at it", bound, held, levels))
         return cases
+
+    def _not_past(self, name: str, v: float, held: int, levels: list[Level]) -> Case:
+        """Only levels with a bound on this side of `v` fire."""
+        fires = firing(self._past(v, levels), held * STEP)
+        return case(name, self._series(v, held), fires, [] if fires else [held * STEP])
+
+    def _far(self, bound: float) -> float:
+        """A value far on the healthy side."""
+        return {"above": min(0.0, bound * 2), "below": abs(bound) * 2 + 1, "equals": bound + 1}[self.comparison]
+
+    def _windowed(self, word: str, bound: float, level: Level, levels: list[Level]) -> list[Case]:
+        """For a mean over a window: half a window beyond the bound by as much as it was on this side before."""
+        if not self.value.strip().startswith("avg_over_time") or len(levels) > 1 or not bound:
+            return []
+        window = float(level.params["over"])
+        calm, wild = (0.5, 1.5) if self.comparison == "above" else (1.5, 0.5)
+        turn = steps(window * 2) + 1
+        series = _joined(self._series(bound * calm, turn), self._series(bound * wild, steps(window + level.for_)))
+        start = turn * STEP
+        fires = firing([level], start + window * 0.65 // 60 * 60 + level.for_)
+        quiet = [start + window * 0.4 // 60 * 60 + level.for_]
+        return [case(f"{word}: the mean of the window counts, not of a shorter or longer one", series, fires, quiet)]
+
+
+def _joined(first: dict[str, str], then: dict[str, str]) -> dict[str, str]:
+    return {name: f"{values} {then[name]}" for name, values in first.items()}
 
 
 _WRAPPED = re.compile(r"\s*\w+_over_time\(\s*(.*?)\s*\[\$over\]\s*\)\s*\Z", re.DOTALL)

@@ -1,0 +1,74 @@
+"""`stoker check`: everything that is wrong with the configuration and the pack; with `--all`, with the generated files too."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stoker.cli.packs import Checked, checked_pack
+from stoker.cli.problems import print_problems
+from stoker.generate.output import artifacts, drift
+from stoker.generate.proof import prove
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("check", help="say everything that is wrong with stoker.yaml and the pack")
+    parser.add_argument("--config", metavar="FILE", help="stoker.yaml to check")
+    parser.add_argument(
+        "--all", action="store_true", help="also: generated files are current, promtool and amtool accept"
+    )
+    parser.add_argument("--mutate", action="append", metavar="ALERT", default=[], help="only prove these alerts' tests")
+    parser.add_argument("--root", metavar="FOLDER", default=".", help="where the generated files are")
+    parser.add_argument("--json", action="store_true", help="problems as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0 when all is well, 1 when there are problems."""
+    checked = checked_pack(args.config, use_config=not args.all)
+    if checked.problems.found:
+        return print_problems(checked.problems, checked.texts, as_json=args.json)
+    if args.mutate:
+        return _mutate(args, checked)
+    if not args.all:
+        if not args.json:
+            alerts = len(checked.pack.alerts)
+            print(
+                f"no problems: {alerts} alerts, {len(checked.pack.catalog)} metrics, {len(checked.pack.formats)} log formats"
+            )
+        return print_problems([], {}, as_json=True) if args.json else 0
+    return _all(args, checked)
+
+
+def _mutate(args: argparse.Namespace, checked: Checked) -> int:
+    from stoker.generate.mutation import as_problems, mutate  # noqa: PLC0415 - only this way needs it
+
+    verdicts = mutate(checked.pack, args.mutate)
+    print(f"{sum(verdict.total for verdict in verdicts)} mutants of {len(verdicts)} alerts", file=sys.stderr)
+    return print_problems(as_problems(verdicts, checked.pack), checked.texts, as_json=args.json)
+
+
+def _all(args: argparse.Namespace, checked: Checked) -> int:
+    root = Path(args.root)
+    lines = drift(artifacts(checked.pack, checked.settings), root)
+    for line in lines:
+        print(line, file=sys.stderr)
+    if lines:
+        return 1
+    code = 0
+    for proof in prove(checked.pack, root):
+        begun = time.monotonic()
+        problems = proof.run()
+        seconds = time.monotonic() - begun
+        print(
+            f"check: {proof.name}: {'ok' if not problems else f'{len(problems)} problems'} ({seconds:.1f} s)",
+            flush=True,
+        )
+        code = print_problems(problems, checked.texts, as_json=args.json) or code
+    return code

@@ -1,0 +1,42 @@
+"""Loads what `stoker check` and `stoker generate` work on: the pack with the user's changes, its catalogue and all problems."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from stoker.catalog import complete
+from stoker.checks import check_pack
+from stoker.config import Settings, find_config, load_settings
+from stoker.documents import Problems
+from stoker.spec.pack import Pack, load_pack
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A pack and everything that is wrong with it."""
+
+    pack: Pack
+    settings: Settings
+    problems: Problems
+    texts: Mapping[str, str]
+
+
+def checked_pack(config: str | None, *, use_config: bool = True) -> Checked:
+    """Load and check.
+
+    Args:
+        config: the flag `--config`.
+        use_config: False takes the shipped pack whatever stoker.yaml lies about.
+
+    Raises:
+        MistakeError: when stoker.yaml itself cannot be read as settings.
+    """
+    loaded = load_settings(find_config(config, os.environ) if use_config or config else None)
+    problems = Problems()
+    pack = load_pack(loaded.settings.pack, problems)
+    if not problems.found:
+        pack = complete(replace(pack, links=loaded.settings.links))
+        check_pack(pack, problems)
+    return Checked(pack, loaded.settings, problems, {**pack.texts, **loaded.texts})
