@@ -140,6 +140,8 @@ class Host:
 
     def disks(self) -> dict[str, DiskCounts]:
         """Every block device, partitions included."""
+        if self.linux:
+            self.procfs.has("diskstats")  # without it psutil would look into /sys, wherever ours is
         # `nowrap` would keep every device ever seen; a counter that starts again is what Prometheus expects
         found = self._ask("disks", lambda: psutil.disk_io_counters(perdisk=True, nowrap=False)) or {}
         return {

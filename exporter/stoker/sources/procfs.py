@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from stoker.errors import SourceError
+from stoker.errors import SourceError, UnavailableError
 from stoker.sources.pseudofile import failure, parsing, read, read_raw
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -70,6 +70,15 @@ class Procfs:
     def text(self, name: str) -> str:
         """A file of one line, without its newline."""
         return read(self._path(name)).decode(errors="replace").strip()
+
+    def has(self, name: str) -> None:
+        """Make sure that a file is there.
+
+        Raises:
+            UnavailableError: it is not.
+        """
+        if not os.path.exists(self._path(name)):
+            raise UnavailableError(f"{self._path(name)}: No such file or directory")
 
     def cpu_times(self) -> CpuTimes:
         """/proc/stat's cpu lines."""

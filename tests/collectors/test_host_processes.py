@@ -1,0 +1,92 @@
+"""Processes by state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from machines import Clock, host, values, write
+from stoker.collectors.host_processes import HostProcesses
+from stoker.errors import UnavailableError
+from stoker.sources.host import Host
+from stoker.sources.machine import Machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STUCK = "stoker_host_processes_stuck"
+
+
+def process(pid: int, state: str, *, start: int = 500, switches: int = 7, name: str = "python") -> dict[str, str]:
+    numbers = " ".join(["0"] * 18)
+    return {
+        f"proc/{pid}/stat": f"{pid} ({name}) {state} {numbers} {start} 1000 200\n",
+        f"proc/{pid}/status": f"Name:\tx\nvoluntary_ctxt_switches:\t{switches}\nnonvoluntary_ctxt_switches:\t1\n",
+    }
+
+
+def test_processes_are_counted_by_state_whatever_their_name_is(tmp_path: Path) -> None:
+    files = process(1, "S") | process(2, "R") | process(3, "R", name="a) D (b") | process(4, "Z") | process(5, "D")
+    files |= {"proc/meminfo": "", "proc/sys/kernel/osrelease": "6\n"}
+    assert values(HostProcesses(host(tmp_path, files), Clock()).collect()) == {
+        'stoker_host_processes{state="running"}': 2,
+        'stoker_host_processes{state="blocked"}': 1,
+        'stoker_host_processes{state="zombie"}': 1,
+        STUCK: 0,
+    }
+
+
+def test_a_process_is_stuck_after_more_than_a_minute_in_which_it_did_not_run(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = HostProcesses(host(tmp_path, process(5, "D")), clock)
+    seen = []
+    for seconds in (0, 15, 45, 1, 600):
+        clock.now += seconds
+        seen.append(values(collector.collect())[STUCK])
+    assert seen == [0, 0, 0, 1, 1]
+
+
+def test_a_process_that_is_in_d_at_every_run_but_ran_in_between_is_busy_and_not_stuck(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = HostProcesses(host(tmp_path, process(5, "D")), clock)
+    collector.collect()
+    clock.now += 100
+    write(tmp_path, process(5, "D", switches=8))
+    assert values(collector.collect())[STUCK] == 0
+
+
+def test_another_process_under_the_same_pid_starts_anew(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = HostProcesses(host(tmp_path, process(5, "D")), clock)
+    collector.collect()
+    clock.now += 100
+    write(tmp_path, process(5, "D", start=900))
+    assert values(collector.collect())[STUCK] == 0
+
+
+def test_a_process_that_leaves_the_state_is_forgotten(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = HostProcesses(host(tmp_path, process(5, "D")), clock)
+    collector.collect()
+    write(tmp_path, process(5, "S"))
+    collector.collect()
+    clock.now += 100
+    write(tmp_path, process(5, "D"))
+    assert values(collector.collect())[STUCK] == 0
+
+
+def test_a_process_that_ended_during_the_run_is_left_out(tmp_path: Path) -> None:
+    machine = host(tmp_path, process(2, "R"))
+    (tmp_path / "proc" / "3").mkdir()  # listed, and its stat is gone
+    assert values(HostProcesses(machine, Clock()).collect())['stoker_host_processes{state="running"}'] == 1
+
+
+def test_it_reads_this_machine() -> None:
+    found = values(HostProcesses(Host(Machine()), Clock()).collect())
+    assert set(found) >= {'stoker_host_processes{state="running"}', STUCK}
+
+
+def test_another_system_than_linux_says_so_in_one_line() -> None:
+    with pytest.raises(UnavailableError, match="can only be read on Linux"):
+        HostProcesses(Host(Machine(), linux=False), Clock()).collect()
