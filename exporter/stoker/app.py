@@ -1,0 +1,215 @@
+"""The one place where things are wired: settings in, a running exporter out."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from stoker import __version__
+from stoker.collectors.host import host_collectors
+from stoker.collectors.schedule import Schedule, State
+from stoker.config import Loaded, Settings, load_settings
+from stoker.documents import Problems
+from stoker.errors import MistakeError
+from stoker.metrics import Sample, own
+from stoker.server.exposition import Exposition
+from stoker.server.http import Server
+from stoker.server.page import Table, page
+from stoker.server.site import routes
+from stoker.sources.machine import Machine
+from stoker.spec.pack import Pack, load_pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+class Part(Protocol):
+    """Something that runs in the background and has samples."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether its first samples are there."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End within a second."""
+
+    def samples(self) -> Sequence[Sample]:
+        """What it has; never waits for a device."""
+
+    def tables(self) -> Sequence[Table]:
+        """What the status page shows of it."""
+
+
+@dataclass(slots=True)
+class CollectorsPart:
+    """The schedule of the collectors as a Part."""
+
+    schedule: Schedule
+
+    @property
+    def ready(self) -> bool:
+        """See Part."""
+        return self.schedule.ready
+
+    def start(self) -> None:
+        """See Part."""
+        self.schedule.start()
+
+    def stop(self) -> None:
+        """See Part."""
+        self.schedule.stop(0.5)
+
+    def samples(self) -> Sequence[Sample]:
+        """See Part."""
+        return self.schedule.samples()
+
+    def tables(self) -> Sequence[Table]:
+        """See Part."""
+        rows = []
+        for status in self.schedule.status():
+            bad = "!" if status.state in (State.FAILED, State.STUCK) else ""
+            took = f"{status.duration * 1000:.1f} ms"
+            rows.append((f"{bad}{status.name}", str(status.state), str(status.series), took, status.says))
+        return [Table("Collectors", ("collector", "state", "series", "last run", "says"), rows)]
+
+
+def build_parts(settings: Settings, pack: Pack, machine: Machine) -> list[Part]:
+    """What the settings ask for, not yet started."""
+    parts: list[Part] = []
+    if settings.host.enabled:
+        collectors = host_collectors(machine, switches=settings.host.collectors)
+        schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
+        parts.append(CollectorsPart(schedule))
+    _ = pack
+    return parts
+
+
+def load_all(file: Path | None) -> tuple[Loaded, Pack]:
+    """Settings and the part of the pack that the exporter needs, both checked.
+
+    Raises:
+        MistakeError: with every problem of both.
+    """
+    loaded = load_settings(file)
+    problems = Problems()
+    pack = load_pack(loaded.settings.pack, problems, alerts=False)
+    try:
+        problems.raise_if_any()
+    except MistakeError as error:
+        error.texts = {**pack.texts, **loaded.texts}
+        raise
+    return loaded, pack
+
+
+class App:
+    """A running exporter.
+
+    Args:
+        file: stoker.yaml, or None for the defaults; read again at every reload.
+        listen: takes the place of the settings' address.
+        machine: whose /proc and /sys are read.
+        build: makes the parts; tests give their own.
+        clock: seconds since the epoch.
+
+    Raises:
+        MistakeError: when the configuration is wrong at the start.
+        UsageError: when the address is taken.
+    """
+
+    def __init__(
+        self,
+        file: Path | None,
+        *,
+        listen: str | None = None,
+        machine: Machine | None = None,
+        build: Callable[[Settings, Pack, Machine], list[Part]] = build_parts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._file = file
+        self._machine = machine or Machine()
+        self._build = build
+        self._clock = clock
+        self._started = clock()
+        loaded, pack = load_all(file)
+        self._reloaded_at = clock()
+        self._reload_says = ""
+        self._settings = loaded.settings
+        self._listen = listen or str(loaded.settings.listen)
+        self._parts = build(loaded.settings, pack, self._machine)
+        self.server = Server(self._listen, routes(self, Exposition()))
+
+    def start(self) -> None:
+        """Answer and collect."""
+        self.server.start()
+        for part in self._parts:
+            part.start()
+        log.info("listening on=%s config=%s", self._listen, self._file or "(defaults)")
+
+    def stop(self) -> None:
+        """End everything within two seconds."""
+        self.server.stop()
+        for part in self._parts:
+            part.stop()
+
+    def ready(self) -> bool:
+        """Whether every part has its first samples."""
+        return all(part.ready for part in self._parts)
+
+    def reload(self) -> str:
+        """Load the configuration again; what is wrong with it, one line a problem, or an empty string."""
+        try:
+            loaded, pack = load_all(self._file)
+            parts = self._build(loaded.settings, pack, self._machine)
+        except MistakeError as error:
+            self._reload_says = str(error)
+            for problem in error.problems:
+                log.error("reload refused: %s", problem)  # noqa: TRY400 - a user's mistake needs no traceback
+            return self._reload_says
+        if str(loaded.settings.listen) != str(self._settings.listen):
+            log.warning("listen changed to=%s: this takes a restart", loaded.settings.listen)
+        # the old parts end first, so that the new ones find the state that these have saved
+        for part in self._parts:
+            part.stop()
+        self._settings, self._parts = loaded.settings, parts
+        for part in parts:
+            part.start()
+        self._reload_says, self._reloaded_at = "", self._clock()
+        log.info("reloaded config=%s", self._file or "(defaults)")
+        return ""
+
+    def forget(self, uuid: str) -> bool:
+        """Forget a GPU that is gone."""
+        answers = [getattr(part, "forget", lambda _: False)(uuid) for part in self._parts]
+        return any(answers)
+
+    def samples(self) -> list[Sample]:
+        """Everything to expose."""
+        found = [
+            Sample(own.BUILD_INFO, (__version__, platform.python_version()), 1),
+            Sample(own.CONFIG_RELOAD_SUCCESSFUL, (), float(not self._reload_says)),
+            Sample(own.CONFIG_RELOAD_TIMESTAMP, (), self._reloaded_at),
+            *self.server.samples(),
+        ]
+        for part in self._parts:
+            found += part.samples()
+        return found
+
+    def status_page(self) -> bytes:
+        """The page at `/`."""
+        up = int(self._clock() - self._started)
+        since = f"{up // 86400} d {up // 3600 % 24} h {up // 60 % 60} min {up % 60} s"
+        refused = f" - the last reload was refused: {self._reload_says}" if self._reload_says else ""
+        facts = [
+            f"Version {__version__}, Python {platform.python_version()}, up for {since}",
+            f"Configuration: {self._file or 'defaults, no file'}{refused}",
+        ]
+        return page("Stoker", facts, [table for part in self._parts for table in part.tables()])

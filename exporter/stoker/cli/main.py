@@ -1,0 +1,62 @@
+"""The command line: finds the command, runs it, turns every failure into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from stoker import __version__
+from stoker.cli import check, generate, serve
+from stoker.cli.problems import print_problems
+from stoker.documents import Problem
+from stoker.errors import MistakeError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (serve, check, generate)
+"""A new command is one file and one row here."""
+OK, PROBLEMS, USAGE, BUG = 0, 1, 2, 3
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; the reference page is made from it."""
+    parser = argparse.ArgumentParser(
+        prog="stoker",
+        description="Feeds Prometheus: GPU, host, training and inference logs, with alerts and dashboards from one spec.",
+    )
+    parser.add_argument("--version", action="version", version=f"stoker {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    args = build_parser().parse_args(arguments)  # argparse itself exits with 2
+    try:
+        return int(args.run(args))
+    except MistakeError as error:
+        problems = [problem for problem in error.problems if isinstance(problem, Problem)]
+        return print_problems(problems, error.texts, as_json=getattr(args, "json", False))
+    except UsageError as error:
+        print(f"stoker: {error}", file=sys.stderr)
+        return USAGE
+    except SourceError as error:
+        print(f"stoker: {error}", file=sys.stderr)
+        return PROBLEMS
+    except BrokenPipeError:
+        # the reader of our output has gone; nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("STOKER_DEBUG"):
+            raise
+        says = " ".join(str(error).split())[:300]
+        print(f"stoker: a bug of ours: {type(error).__name__}: {says}; STOKER_DEBUG=1 shows where", file=sys.stderr)
+        return BUG
