@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +83,26 @@ def test_a_process_that_ended_during_the_run_is_left_out(tmp_path: Path) -> None
     machine = host(tmp_path, process(2, "R"))
     (tmp_path / "proc" / "3").mkdir()  # listed, and its stat is gone
     assert values(HostProcesses(machine, Clock()).collect())['stoker_host_processes{state="running"}'] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="takes a C compiler on Linux")
+def test_a_real_process_that_waits_in_the_kernel_is_found(tmp_path: Path) -> None:
+    # after vfork the parent is in state D until the child ends or executes something
+    (tmp_path / "d.c").write_text(
+        "#include <unistd.h>\nint main(void) { char c; if (vfork() == 0) { _exit(read(0, &c, 1)); } return 0; }\n"
+    )
+    subprocess.run(["cc", "-o", tmp_path / "d", tmp_path / "d.c"], check=True, timeout=60)
+    machine, clock = Host(Machine()), Clock()
+    collector = HostProcesses(machine, clock)
+    before = values(collector.collect())[STUCK]
+    with subprocess.Popen([tmp_path / "d"], stdin=subprocess.PIPE) as waiting:
+        while waiting.pid not in {one.pid for one in machine.procfs.processes().blocked}:
+            assert waiting.poll() is None
+        collector.collect()
+        clock.now += 61
+        assert values(collector.collect())[STUCK] >= before + 1
+        assert waiting.stdin is not None
+        waiting.stdin.close()
 
 
 def test_it_reads_this_machine() -> None:
