@@ -33,6 +33,11 @@ def test_collectors_can_be_switched_off_by_name() -> None:
     assert [collector.name for collector in left] == [name for name in HOST_NAMES if name != "host_disk"]
 
 
+def test_collectors_made_anew_can_share_what_is_known_of_the_machine() -> None:
+    host = Host(Machine())
+    assert [collector.name for collector in host_collectors(host)] == list(HOST_NAMES)
+
+
 def test_a_machine_that_gives_nothing_makes_every_collector_say_so_in_one_line(tmp_path: Path) -> None:
     for folder in ("proc", "sys"):
         (tmp_path / folder).mkdir()

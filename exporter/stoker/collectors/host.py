@@ -30,14 +30,22 @@ if TYPE_CHECKING:
 
 
 def host_collectors(
-    machine: Machine,
+    machine: Machine | Host,
     *,
     switches: Mapping[str, bool] | None = None,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> tuple[Collector, ...]:
-    """One of each but those that `switches` (`host.collectors` of the settings) turns off, in the order in which they run."""
-    host = Host(machine)
+    """One of each, in the order in which they run.
+
+    Args:
+        machine: where /proc and /sys are; or a Host, which remembers the mounts that hang, so that collectors made anew do not
+            lose another thread to each of them.
+        switches: `host.collectors` of the settings: names and whether they run; all that are not named do.
+        clock: seconds since the epoch.
+        monotonic: seconds that never go back.
+    """
+    host = machine if isinstance(machine, Host) else Host(machine)
     every: tuple[Collector, ...] = (
         host_info.HostInfo(host),
         host_cpu.HostCpu(host),
