@@ -71,7 +71,7 @@ def _bounds(name: str, alert: Threshold, view: View, problems: Problems) -> None
             )
 
 
-def unit(view: View, node: Any) -> str:  # noqa: ANN401, PLR0911 - a syntax node, one return a node type
+def unit(view: View, node: Any) -> str:  # noqa: ANN401 - a syntax node, one return a node type
     """The base unit of an expression, or an empty string when it is unknown or none."""
     kind = type(node).__name__
     if kind == "VectorSelector":

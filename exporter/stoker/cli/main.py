@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from stoker import __version__
-from stoker.cli import check, generate, serve
+from stoker.cli import check, generate, parse, serve
 from stoker.cli.problems import print_problems
 from stoker.documents import Problem
 from stoker.errors import MistakeError, SourceError, UsageError
@@ -16,7 +16,7 @@ from stoker.errors import MistakeError, SourceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (serve, check, generate)
+COMMANDS = (serve, parse, check, generate)
 """A new command is one file and one row here."""
 OK, PROBLEMS, USAGE, BUG = 0, 1, 2, 3
 

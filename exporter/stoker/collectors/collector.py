@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
 from stoker.metrics import Sample
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ class _Decoder:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
 
-    def any(self, node: Node, kind: Any, key: str) -> Any:  # noqa: ANN401, PLR0911 - one return for each kind of type
+    def any(self, node: Node, kind: Any, key: str) -> Any:  # noqa: ANN401 - one return for each kind of type
         origin = typing.get_origin(kind)
         if origin in (Union, types.UnionType):
             return self._union(node, typing.get_args(kind), key)

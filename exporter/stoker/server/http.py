@@ -11,6 +11,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from stoker.errors import UsageError
 from stoker.metrics import Sample, own
-from collections.abc import Callable, Mapping
 
 if TYPE_CHECKING:
     import ssl

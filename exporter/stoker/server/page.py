@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from collections.abc import Sequence
-
-if TYPE_CHECKING:
-    pass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

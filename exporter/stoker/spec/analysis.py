@@ -52,7 +52,7 @@ def walk(node: Any) -> list[Any]:  # noqa: ANN401 - see parse
     return found
 
 
-def result_labels(node: Any, labels_of: Callable[[str], frozenset[str]]) -> frozenset[str]:  # noqa: ANN401, PLR0911 - one return a node type
+def result_labels(node: Any, labels_of: Callable[[str], frozenset[str]]) -> frozenset[str]:  # noqa: ANN401 - one return a node type
     """The labels that the result of an expression may carry."""
     kind = type(node).__name__
     if kind == "VectorSelector":

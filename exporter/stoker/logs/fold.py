@@ -1,0 +1,50 @@
+"""Folds observations to the values that a log read once leaves behind, for `stoker parse`."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from stoker.metrics import HistogramValue, Kind, Observation, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stoker.metrics import Desc
+
+
+class Fold:
+    """The last value of gauges, the sum of counters, the buckets of histograms."""
+
+    def __init__(self, descs: Mapping[str, Desc]) -> None:
+        self._descs = descs
+        self._values: dict[tuple[str, tuple[str, ...]], float | list[float]] = {}
+
+    def add(self, each: Observation) -> None:
+        """Take one observation."""
+        desc = self._descs[each.metric]
+        given = dict(each.labels)
+        key = (each.metric, tuple(given.get(label, "") for label in desc.labels))
+        if each.op == "set" and math.isfinite(each.value):
+            self._values[key] = each.value
+        elif each.op == "inc":
+            old = self._values.get(key, 0.0)
+            self._values[key] = (old if isinstance(old, float) else 0.0) + each.value
+        elif each.op == "observe":
+            buckets = self._values.setdefault(key, [0.0] * (len(desc.bounds) + 2))
+            assert isinstance(buckets, list)
+            buckets[bisect_left(desc.bounds, each.value)] += 1
+            buckets[-1] += each.value
+
+    def samples(self) -> list[Sample]:
+        """Everything, sorted by name and labels."""
+        found = []
+        for (name, labels), value in sorted(self._values.items(), key=lambda item: item[0]):
+            desc = self._descs[name]
+            if desc.kind is Kind.HISTOGRAM and isinstance(value, list):
+                counts = tuple(int(count) for count in value[:-1])
+                found.append(Sample(desc, labels, HistogramValue(counts, value[-1])))
+            elif isinstance(value, float):
+                found.append(Sample(desc, labels, value))
+        return found

@@ -1,0 +1,215 @@
+"""Compiles the formats of the spec, once, to what the interpreter walks through for each line; says everything that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from stoker.documents import Position, Text, nearest
+from stoker.logs.backtracking import backtracks
+from stoker.logs.literals import required
+from stoker.logs.readers import READERS
+from stoker.logs.units import FACTORS
+from stoker.metrics import Desc, Kind
+from stoker.spec.words import expand
+
+if TYPE_CHECKING:
+    from stoker.documents import Problems
+    from stoker.metrics.observation import Operation
+    from stoker.spec.format import FormatSpec, PatternSpec
+
+_GROUP = re.compile(r"\{(route:)?(\w+)\}")
+_FITTING: dict[str, tuple[Kind, ...]] = {"set": (Kind.GAUGE,), "inc": (Kind.COUNTER,), "observe": (Kind.HISTOGRAM,)}
+
+
+class Action(NamedTuple):
+    """What a match does to one metric: the value is a group's text in a unit, or a number."""
+
+    op: Operation
+    desc: Desc
+    group: str
+    value: float
+    unit: str
+
+
+class Label(NamedTuple):
+    """A label's value: fixed text, or a group (folded when it is a path)."""
+
+    name: str
+    text: str
+    group: str
+    route: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPattern:
+    """A pattern ready to be searched for."""
+
+    regex: re.Pattern[str]
+    literal: str
+    actions: tuple[Action, ...]
+    labels: tuple[Label, ...]
+    time: str
+    time_format: str | None
+    incident: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFormat:
+    """A format ready to be tried."""
+
+    name: str
+    kind: str
+    priority: int
+    when: re.Pattern[str] | None
+    when_literal: str
+    reader: str
+    keys: Mapping[str, str]
+    patterns: tuple[CompiledPattern, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFormats:
+    """The formats of a source, the most specific first."""
+
+    formats: tuple[CompiledFormat, ...]
+    descs: Mapping[str, Desc] = field(repr=False)
+
+
+def compile_formats(
+    formats: Mapping[str, FormatSpec],
+    wanted: str | tuple[str, ...],
+    descs: Mapping[str, Desc],
+    problems: Problems,
+    where: Callable[[str], Position] | None = None,
+) -> CompiledFormats:
+    """The formats that a source uses.
+
+    Args:
+        formats: all that exist.
+        wanted: `auto` for all, or names.
+        descs: the catalogue.
+        problems: where mistakes go; a pattern with one is left out.
+        where: the position of a wanted name that does not exist.
+    """
+    names = list(formats) if isinstance(wanted, str) else [str(name) for name in wanted]
+    made = []
+    for name in names:
+        if name not in formats:
+            position = where(name) if where else Position("", 0, 0)
+            problems.add(position, "unknown-format", f"there is no log format {name}", nearest(name, formats))
+            continue
+        made.append(_format(name, formats[name], descs, problems))
+    return CompiledFormats(tuple(sorted(made, key=lambda each: (-each.priority, each.name))), descs)
+
+
+def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledFormat:
+    if spec.reader is not None and spec.reader not in READERS:
+        right = nearest(spec.reader, READERS) or f"one of {', '.join(READERS)}"
+        problems.add(spec.at.value("reader"), "unknown-reader", f"{name}: there is no reader {spec.reader}", right)
+    for metric in spec.keys.values():
+        _desc(name, metric, "set", descs, spec.at.value("keys"), problems)
+    patterns = (_pattern(name, pattern, descs, problems) for pattern in spec.patterns)
+    when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None
+    return CompiledFormat(
+        name=str(name),
+        kind=str(spec.kind),
+        priority=spec.priority,
+        when=when,
+        when_literal=required(when.pattern) if when else "",
+        reader=str(spec.reader or ""),
+        keys={str(key): str(metric) for key, metric in spec.keys.items()},
+        patterns=tuple(pattern for pattern in patterns if pattern is not None),
+    )
+
+
+def _regex(name: str, text: str, where: Position, problems: Problems) -> re.Pattern[str] | None:
+    expanded = expand(text)
+    try:
+        regex = re.compile(expanded)
+    except (re.error, OverflowError) as error:
+        problems.add(where, "regex", f"{name}: no regular expression: {error}", "correct it")
+        return None
+    if danger := backtracks(expanded):
+        problems.add(where, "regex", f"{name}: {danger}, which can take forever on a line", "write it without nesting")
+        return None
+    return regex
+
+
+def _pattern(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledPattern | None:
+    regex = _regex(name, spec.regex, spec.at.value("regex"), problems)
+    if regex is None:
+        return None
+    actions = []
+    for op, table in (("set", spec.set), ("inc", spec.inc), ("observe", spec.observe)):
+        for metric, value in table.items():
+            desc = _desc(name, metric, op, descs, _where(metric, spec.at.value(op)), problems)
+            group = value if isinstance(value, str) else ""
+            if group and group not in regex.groupindex:
+                right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
+                problems.add(
+                    _where(group, spec.at.value(op)), "unknown-group", f"{name}: there is no group {group}", right
+                )
+                continue
+            unit = str(spec.units.get(group, "")) if group else ""
+            if unit and unit != "auto" and unit not in FACTORS:
+                right = nearest(unit, FACTORS) or f"known: {', '.join(each for each in FACTORS if each)}"
+                problems.add(spec.at.value("units"), "unknown-unit", f"{name}: {unit} is no unit", right)
+                continue
+            if desc is not None:
+                actions.append(Action(op, desc, str(group), 0.0 if group else float(value), unit))  # type: ignore[arg-type]
+    labels = _labels(name, spec, regex, actions, problems)
+    compiled = CompiledPattern(
+        regex=regex,
+        literal=required(regex.pattern),
+        actions=tuple(actions),
+        labels=labels,
+        time=str(spec.time or ""),
+        time_format=str(spec.time_format) if spec.time_format else None,
+        incident=str(spec.incident or ""),
+    )
+    samples = spec.sample if isinstance(spec.sample, tuple) else (spec.sample,)
+    for sample in samples:
+        if not regex.search(str(sample)):
+            says = f"{name}: the pattern does not read its own sample"
+            problems.add(_where(sample, spec.at.value("sample")), "sample", says, "correct the pattern or the sample")
+    return compiled
+
+
+def _labels(
+    name: str, spec: PatternSpec, regex: re.Pattern[str], actions: list[Action], problems: Problems
+) -> tuple[Label, ...]:
+    known = {label for action in actions for label in action.desc.labels} | {"pci_bus_id", "uuid"}
+    found = []
+    for label, text in spec.labels.items():
+        if label not in known and actions:
+            right = nearest(label, known) or f"its labels: {', '.join(sorted(known))}"
+            where = _where(label, spec.at.value("labels"))
+            problems.add(where, "unknown-label", f"{name}: none of its metrics has the label {label}", right)
+        match = _GROUP.fullmatch(text)
+        if match and match[2] not in regex.groupindex:
+            says = f"{name}: there is no group {match[2]}"
+            problems.add(spec.at.value("labels"), "unknown-group", says, nearest(match[2], regex.groupindex))
+            continue
+        found.append(Label(str(label), str(text), match[2] if match else "", bool(match and match[1])))
+    return tuple(found)
+
+
+def _desc(
+    name: str, metric: str, op: str, descs: Mapping[str, Desc], where: Position, problems: Problems
+) -> Desc | None:
+    desc = descs.get(metric)
+    if desc is None:
+        right = nearest(metric, descs) or "see the reference of the metrics"
+        problems.add(where, "unknown-metric", f"{name}: {metric} does not exist", right)
+    elif desc.kind not in _FITTING[op]:
+        right = {Kind.GAUGE: "set", Kind.COUNTER: "inc", Kind.HISTOGRAM: "observe"}[desc.kind]
+        problems.add(where, "operation", f"{name}: {metric} is a {desc.kind} and cannot be {op}", f"use {right}")
+        return None
+    return desc
+
+
+def _where(text: object, fallback: Position) -> Position:
+    return text.position if isinstance(text, Text) and text.position.line else fallback

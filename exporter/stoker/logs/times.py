@@ -1,0 +1,63 @@
+"""When a line was written, in seconds since the epoch."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+AHEAD = 3600.0
+"""A time further ahead of now than this, in seconds, is not believed."""
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s*(Z|[+-]\d\d:?\d\d)?")
+
+
+def line_time(text: str, form: str | None, zone: tzinfo | None, now: float) -> float | None:
+    """The time that `text` names.
+
+    Args:
+        text: as printed.
+        form: `iso` (also when None), `epoch`, or a strptime format; one without a year means the nearest to now.
+        zone: of a time that names none; the machine's when None.
+        now: seconds since the epoch.
+
+    Returns:
+        Seconds since the epoch; None when the text is no time, or one more than an hour ahead.
+    """
+    try:
+        found = _parsed(text, form, zone, now)
+    except (ValueError, OverflowError):
+        return None
+    return None if found is None or found > now + AHEAD else found
+
+
+def _parsed(text: str, form: str | None, zone: tzinfo | None, now: float) -> float | None:
+    if form == "epoch":
+        return float(text)
+    if form in (None, "iso"):
+        match = _ISO.search(text)
+        if match is None:
+            return None
+        year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
+        fraction = int(f"{match[7]:0<6}"[:6]) if match[7] else 0
+        moment = datetime(year, month, day, hour, minute, second, fraction)  # noqa: DTZ001 - the zone follows
+        if match[8]:
+            sign = -1 if match[8][0] == "-" else 1
+            digits = match[8].strip("+-Z").replace(":", "")
+            ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) if digits else timedelta()
+            return (moment.replace(tzinfo=UTC) - sign * ahead).timestamp()
+        return _in_zone(moment, zone)
+    if "%Y" in form or "%y" in form:
+        return _in_zone(datetime.strptime(text, form), zone)  # noqa: DTZ007 - the zone follows
+    this_year = datetime.fromtimestamp(now, UTC).year
+    tries = (_of_year(text, form, year, zone) for year in (this_year - 1, this_year, this_year + 1))
+    return min((moment for moment in tries if moment is not None), key=lambda moment: abs(moment - now))
+
+
+def _of_year(text: str, form: str, year: int, zone: tzinfo | None) -> float | None:
+    try:
+        return _in_zone(datetime.strptime(f"{year} {text}", f"%Y {form}"), zone)  # noqa: DTZ007 - the zone follows
+    except ValueError:
+        return None  # 29 February
+
+
+def _in_zone(moment: datetime, zone: tzinfo | None) -> float:
+    return (moment.replace(tzinfo=zone) if zone is not None else moment).timestamp()
