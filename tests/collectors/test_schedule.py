@@ -290,6 +290,19 @@ def test_a_collector_that_returns_at_last_takes_part_again_and_its_late_reading_
     ]
 
 
+def test_a_reading_that_took_longer_than_the_deadline_is_not_served(schedule: Schedules, clock: Clock) -> None:
+    class Slow(Scripted):
+        def collect(self) -> Reading:
+            clock.now += 11
+            return super().collect()
+
+    under_test = schedule(Slow("slow", 1.0))
+    under_test.run_once()
+    found = served(under_test)
+    assert "value:slow" not in found
+    assert (found["success:slow"], found["duration:slow"]) == (0, 11)
+
+
 def test_the_last_good_reading_is_served_while_the_next_run_hangs(schedule: Schedules) -> None:
     hanging = Hanging()
     hanging.release.set()

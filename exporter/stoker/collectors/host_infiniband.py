@@ -36,7 +36,7 @@ class _Counter(NamedTuple):
 
 
 _COUNTERS = (
-    _Counter("port_rcv_data", BYTES, "receive", 1),  # the specification counts data in words of four octets
+    _Counter("port_rcv_data", BYTES, "receive", 4),  # the specification counts data in words of four octets
     _Counter("port_xmit_data", BYTES, "transmit", 4),
     _Counter("symbol_error", ERRORS, "symbol"),
     _Counter("link_downed", ERRORS, "link_downed"),
