@@ -44,7 +44,7 @@ def webhook(folder: Path, port: int) -> ThreadingHTTPServer:
     """A server that keeps what is posted to /NAME in NAME/."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             keep(folder / (self.path.strip("/").replace("/", "-") or "webhook"), ".json", data)
             self.send_response(200)

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, cast
 
-WORDS = "the loss falls and the night is quiet until a page goes off and somebody wakes".split()
+WORDS = ["the", "loss", "falls", "and", "the", "night", "is", "quiet", "until", "a", "page", "goes", "off", "and", "somebody", "wakes"]
 
 
 class ModelServer(ThreadingHTTPServer):
@@ -31,11 +31,11 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Health."""
         self._answer(HTTPStatus.OK if self.path == "/health" else HTTPStatus.NOT_FOUND, {"status": "ok"})
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         """Complete a prompt; one that is too long is a bad request."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         chance = random.Random(body["prompt"])
@@ -65,7 +65,7 @@ def ask(port: int, stop: threading.Event) -> None:
     while not stop.wait(0.5):
         prompt = "x" * 200 if chance.random() < 0.02 else " ".join(chance.sample(WORDS, 4))  # noqa: PLR2004 - one in fifty
         body = json.dumps({"prompt": prompt}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/completions", body)  # noqa: S310 - loopback
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/completions", body)
         try:
             urllib.request.urlopen(request, timeout=5).read()  # noqa: S310 - loopback
         except urllib.error.HTTPError:

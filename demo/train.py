@@ -76,7 +76,9 @@ def main() -> None:
     chance = random.Random(7)
     model, step, rate, begun = Model(1), 0, 0.02, time.monotonic()
     with args.log.open("a", encoding="utf-8", buffering=1) as log:
-        log.write(f"***** Running training *****\n  Num examples = {BATCH * EPOCH_STEPS}\n  Total optimization steps = {args.steps:,}\n")
+        log.write(
+            f"***** Running training *****\n  Num examples = {BATCH * EPOCH_STEPS}\n  Total optimization steps = {args.steps:,}\n"
+        )
         while step < args.steps:
             if wish["restart"]:
                 model, step, rate, begun = Model(step + 2), 0, 0.02, time.monotonic()
@@ -90,7 +92,9 @@ def main() -> None:
                 loss = norm = math.nan
             if step % args.every == 0:
                 speed = step / (time.monotonic() - begun)
-                bar = f"\r{step * 100 // args.steps:3d}%|          | {step}/{args.steps} [00:00<00:00, {speed:5.2f}it/s]"
+                bar = (
+                    f"\r{step * 100 // args.steps:3d}%|          | {step}/{args.steps} [00:00<00:00, {speed:5.2f}it/s]"
+                )
                 report = {
                     "loss": round(loss, 4),
                     "grad_norm": norm,

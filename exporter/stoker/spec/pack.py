@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CUSTOM = "custom"
 """The domain of what a user adds without naming one."""
+_TIMES = ("group_wait", "group_interval", "repeat_interval")
 _NO_DOMAIN = {"routes.yaml", "xid.yaml"}
 
 
@@ -54,6 +55,15 @@ class UserPanel(PanelSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Times of the default route in place of the shipped ones."""
+
+    group_wait: Duration | None = setting(None, doc="How long a new group waits for company.")
+    group_interval: Duration | None = setting(None, doc="How long until additions to a group are sent.")
+    repeat_interval: Duration | None = setting(None, doc="How long until it is said again.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserPack:
     """The part `pack:` of stoker.yaml."""
 
@@ -73,6 +83,7 @@ class UserPack:
     panels: tuple[UserPanel, ...] = setting((), doc="Panels of your own.")
     routes: tuple[RouteSpec, ...] = setting((), doc="Routes tried before the shipped ones.")
     teams: tuple[TeamSpec, ...] = setting((), doc="Teams tried before the shipped ones.")
+    routing: Routing = setting(factory=Routing, doc="Times of the default route.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +359,9 @@ def load_pack(user: RawPart | None = None, problems: Problems | None = None, *, 
     spec = loader.user(user)
     overrides = loader.overrides(spec.overrides)
     routes = loader.routes
+    times = {name: value for name in _TIMES if (value := getattr(spec.routing, name)) is not None}
+    if times:
+        routes = replace(routes, **times)
     if spec.routes or spec.teams:
         routes = replace(routes, routes=(*spec.routes, *routes.routes), teams=(*spec.teams, *routes.teams))
     if problems is None:

@@ -1,0 +1,133 @@
+"""Starts programs in the background, remembers them by id and start time, and ends just those."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A program that was started."""
+
+    name: str
+    pid: int
+    created: float
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; one clear line."""
+
+
+class Processes:
+    """The programs of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file = folder / "processes.json"
+
+    def start(
+        self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Started:
+        """Start a program whose output goes to `<folder>/<name>.out`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{name}.out").open("wb") as output:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+            )
+        started = Started(name, process.pid, psutil.Process(process.pid).create_time())
+        self._save([*self.all(), started])
+        return started
+
+    def all(self) -> list[Started]:
+        """Everything that was started and not yet ended."""
+        try:
+            rows = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        return [Started(**row) for row in rows]
+
+    def alive(self, started: Started) -> bool:
+        """Whether it still runs; another program that got its id later does not count."""
+        try:
+            process = psutil.Process(started.pid)
+            return process.create_time() == started.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program by its name."""
+        for started in self.all():
+            if started.name == name and self.alive(started):
+                os.kill(started.pid, number)
+
+    def stop(self) -> list[str]:
+        """End them all, last started first; names of those that ran."""
+        found = [started for started in reversed(self.all()) if self.alive(started)]
+        for started in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(started.pid, signal.SIGTERM)
+        until = time.monotonic() + 10
+        for started in found:
+            while self.alive(started) and time.monotonic() < until:
+                _reap(started.pid)
+                time.sleep(0.05)
+            if self.alive(started):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(started.pid, signal.SIGKILL)
+                _reap(started.pid)
+        self._file.unlink(missing_ok=True)
+        return [started.name for started in found]
+
+    def output(self, name: str, lines: int = 5) -> str:
+        """The end of what a program printed."""
+        try:
+            text = (self.folder / f"{name}.out").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _save(self, started: Sequence[Started]) -> None:
+        self._file.write_text(json.dumps([asdict(each) for each in started]), encoding="utf-8")
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
