@@ -28,6 +28,7 @@ def _number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
+_Dumper.add_representer(str, _text)
 _Dumper.add_multi_representer(str, _text)
 _Dumper.add_representer(float, _number)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _FLIPS = {">": ("<", ">="), "<": (">", "<="), ">=": ("<", ">"), "<=": (">", "<"), "==": ("!=",), "!=": ("==",)}
 _LISTS = {"by", "on"}
+_BROKEN = re.compile(r"rule: (\w+?)__(\d+), time: [^\n]*err: ")
 _FAILED = re.compile(r'alertname=\\?"(\w+?)__(\d+)\\?"')
 
 
@@ -156,25 +157,33 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     rules = list(alert_rules(name, alert, domain, pack, recorded))
     changed = [(rule, mutant) for rule in rules for mutant in mutants(rule)]
     tests = list(alert_tests(name, alert, domain, pack))
+    killed: set[int] = set()
     with tempfile.TemporaryDirectory(prefix="stoker-mutation-") as folder:
         root = Path(folder)
         files, groups = _recordings(root, domain, pack)
-        mutated = []
-        for number, (rule, mutant) in enumerate(changed):
-            # the other levels and variants stay as they are, so that a mutant is held against all that a case expects
-            siblings = [mutant.rule if each is rule else each for each in rules]
-            mutated += [{**_bare(each), "alert": f"{name}__{number}"} for each in siblings]
-        content = {"groups": [{"name": "mutants", "rules": mutated}]}
-        (root / "alerts.yml").write_text(write_yaml(content), encoding="utf-8")
-        document = {
+        head = {
             "rule_files": [*files, "alerts.yml"],
             "evaluation_interval": evaluation(tests),
             "group_eval_order": [*groups, "mutants"],
-            "tests": [_asked_of_all(test, name, len(changed)) for test in tests],
         }
-        (root / "tests.yml").write_text(write_yaml(document), encoding="utf-8")
-        done = programs.run("promtool", ["test", "rules", "tests.yml"], cwd=root)
-    killed = {int(number) for _, number in _FAILED.findall(done.output)}
+        while True:
+            # a mutant whose evaluation fails ends the whole case, so it is noted and taken out before the rest is judged
+            alive = [number for number in range(len(changed)) if number not in killed]
+            mutated = []
+            for number in alive:
+                rule, mutant = changed[number]
+                # the other levels and variants stay as they are: the mutant is held against all that a case expects
+                siblings = [mutant.rule if each is rule else each for each in rules]
+                mutated += [{**_bare(each), "alert": f"{name}__{number}"} for each in siblings]
+            content = {"groups": [{"name": "mutants", "rules": mutated}]}
+            (root / "alerts.yml").write_text(write_yaml(content), encoding="utf-8")
+            document = {**head, "tests": [_asked_of_all(test, name, alive) for test in tests]}
+            (root / "tests.yml").write_text(write_yaml(document), encoding="utf-8")
+            done = programs.run("promtool", ["test", "rules", "tests.yml"], cwd=root)
+            broken = {int(number) for _, number in _BROKEN.findall(done.output)}
+            killed |= broken or {int(number) for _, number in _FAILED.findall(done.output)}
+            if not broken:
+                break
     if changed and not killed:
         return Verdict(name, len(changed), (), _first_line(done.output) or "no mutant was noticed")
     survivors = tuple(mutant.what for number, (_, mutant) in enumerate(changed) if number not in killed)
@@ -193,11 +202,11 @@ def _recordings(root: Path, domain: Domain, pack: Pack) -> tuple[list[str], list
     return [f"record-{each}.yml" for each in needed], [f"stoker-{each}-record" for each in needed]
 
 
-def _asked_of_all(test: dict[str, Any], name: str, count: int) -> dict[str, Any]:
+def _asked_of_all(test: dict[str, Any], name: str, numbers: Sequence[int]) -> dict[str, Any]:
     """The test with each of its questions asked of each mutant."""
     asked = []
     for question in test["promql_expr_test"]:
-        for number in range(count):
+        for number in numbers:
             mutant = f'alertname="{name}__{number}"'
             samples = [
                 {**sample, "labels": sample["labels"].replace(f'alertname="{name}"', mutant)}
