@@ -156,6 +156,8 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     recorded = recorded_labels(pack)
     rules = list(alert_rules(name, alert, domain, pack, recorded))
     changed = [(rule, mutant) for rule in rules for mutant in mutants(rule)]
+    original = len(changed)
+    changed.append((rules[0], Mutant(rules[0], "nothing")))  # which all cases have to pass
     tests = list(alert_tests(name, alert, domain, pack))
     killed: set[int] = set()
     with tempfile.TemporaryDirectory(prefix="stoker-mutation-") as folder:
@@ -184,10 +186,12 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
             killed |= broken or {int(number) for _, number in _FAILED.findall(done.output)}
             if not broken:
                 break
-    if changed and not killed:
-        return Verdict(name, len(changed), (), _first_line(done.output) or "no mutant was noticed")
-    survivors = tuple(mutant.what for number, (_, mutant) in enumerate(changed) if number not in killed)
-    return Verdict(name, len(changed), survivors)
+    if original in killed:
+        return Verdict(name, original, (), "its own cases fail in promtool")
+    if original and not killed:
+        return Verdict(name, original, (), _first_line(done.output) or "no mutant was noticed")
+    survivors = tuple(mutant.what for number, (_, mutant) in enumerate(changed[:-1]) if number not in killed)
+    return Verdict(name, original, survivors)
 
 
 def _bare(rule: dict[str, Any]) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Ratio(KindAlert):
     def _then(self, first: dict[str, str], then: dict[str, str], count: int) -> dict[str, str]:
         """Counters that go on from where they are at another pace."""
         return {
-            name: f"{values} {rising(self._last(values), self._per_step(then[name]), count)}"
+            name: f"{values} {rising(self._last(values) + self._per_step(then[name]), self._per_step(then[name]), count)}"
             for name, values in first.items()
         }
 
@@ -160,7 +160,7 @@ class Ratio(KindAlert):
     def _last(values: str) -> float:
         start, _, rest = values.partition("+")
         step, _, count = rest.partition("x")
-        return float(start) + float(step) * (int(count) + 1)
+        return float(start) + float(step) * int(count)
 
     @staticmethod
     def _per_step(values: str) -> float:
