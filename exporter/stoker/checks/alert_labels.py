@@ -49,9 +49,10 @@ def _allowed(name: str, alert: KindAlert, problems: Problems) -> None:
 
 
 def _result(name: str, alert: KindAlert, view: View, problems: Problems) -> None:
-    level = alert.resolved()[0]
     try:
-        found = result_labels(parse(alert.expr(level)), view.labels_of)
+        found = frozenset(
+            label for level in alert.resolved() for label in result_labels(parse(alert.expr(level)), view.labels_of)
+        )
     except (PromqlError, KeyError):
         return  # said by the check of expressions
     where = alert.at.key("expr") if "expr" in alert.at.keys else alert.at.key("by")

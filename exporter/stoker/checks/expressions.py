@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from stoker.checks.view import all_params
 from stoker.documents import Problems, nearest
 from stoker.metrics import Kind
 from stoker.spec.promql import Selector, named_params, selectors
@@ -29,7 +30,7 @@ def check(view: View, problems: Problems) -> None:
 def _parameters(written: Written, problems: Problems) -> bool:
     if written.alert is None:
         return False
-    known = written.alert.resolved()[0].params
+    known = all_params(written.alert)
     missing = [token for token in named_params(written.text) if token.text[1:] not in known]
     for token in missing:
         right = nearest(token.text[1:], known) or f"its parameters: {', '.join(sorted(known))}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from stoker.documents import Position
     from stoker.metrics import Desc
+    from stoker.spec.alert import Number
     from stoker.spec.pack import Domain, Pack
 
 _GRAFANA = ("$__rate_interval", "$__interval", "$__range")
@@ -39,6 +40,11 @@ class Written:
     alert: KindAlert | None
     tree: Any
     error: str
+
+
+def all_params(alert: KindAlert) -> dict[str, Number]:
+    """Every parameter that some level of an alert has."""
+    return {name: value for level in reversed(alert.resolved()) for name, value in level.params.items()}
 
 
 class View:
@@ -82,7 +88,7 @@ class View:
             for word in _GRAFANA:
                 plain = plain.replace(word, "5m")
             return fill(plain, {token.text[1:].strip("{}"): Duration(300) for token in named_params(plain)})
-        return fill(text, alert.resolved()[0].params)
+        return fill(text, all_params(alert))
 
     def desc(self, name: str) -> Desc | None:
         """The metric of a name, also of a part of a histogram."""

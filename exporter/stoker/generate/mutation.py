@@ -65,7 +65,7 @@ def _changes(stream: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
         for flipped in _FLIPS[token.text]:
             if flipped.rstrip("=") != token.text.rstrip("=") or _exact(stream, index):
                 yield flipped, f"{token.text} became {flipped}"
-    elif token.kind == "number" and not _in_braces(stream, index):
+    elif token.kind == "number" and not _in_braces(stream, index) and stream[index - 2].text != "vector":
         value = float(token.text)
         for new in _other_numbers(value):
             text = number_text(round(new, 9))

@@ -65,7 +65,11 @@ class KindAlert(Alert):
 
     def template(self) -> str:
         """The condition and the guards, with `$params`."""
-        expr = self.condition().strip()
+        return self.guarded(self.condition())
+
+    def guarded(self, condition: str) -> str:
+        """A condition with the guards behind it."""
+        expr = condition.strip()
         if (self.while_ or self.unless) and " or " in expr:
             expr = f"({expr})"
         for word, guard in (("and", self.while_), ("unless", self.unless)):
