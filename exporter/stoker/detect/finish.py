@@ -1,0 +1,56 @@
+"""Whether a run has ended, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATUSES = ("completed", "failed", "cancelled")
+
+
+class Finish:
+    """At most one status holds; reaching the planned steps is `completed`, the first step after any end takes it back."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.at: float | None = None
+        self._planned: float | None = None
+        self._step: float | None = None
+
+    def planned(self, steps: float, now: float) -> None:
+        """The log says how many steps there will be."""
+        self._planned = steps if steps > 0 else None
+        if self.status == "completed" and not self._reached():
+            self.status, self.at = "", None
+        elif not self.status and self._reached():
+            self.end("completed", now)
+
+    def step(self, step: float, now: float) -> None:
+        """A step is reported."""
+        if step == self._step and self.status:
+            return  # the last step once more, by another rank or logger
+        self._step = step
+        if self._reached():
+            if self.status != "completed":
+                self.end("completed", now)
+        elif self.status:
+            self.status, self.at = "", None
+
+    def _reached(self) -> bool:
+        return self._planned is not None and self._step is not None and self._step >= self._planned
+
+    def end(self, status: str, now: float) -> None:
+        """The log says that the run has ended."""
+        if status in STATUSES and status != self.status:
+            self.status, self.at = status, now
+
+    def state(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"status": self.status, "at": self.at, "planned": self._planned, "step": self._step}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.status, self.at = str(state["status"]), state["at"]
+        self._planned, self._step = state["planned"], state["step"]

@@ -1,0 +1,241 @@
+"""The log engine: one thread that reads all sources, keeps their series and saves positions and values together."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stoker.logs.engine_source import Source
+from stoker.logs.state import StateFile
+from stoker.logs.store import Store
+from stoker.metrics import Sample, own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from stoker.config.settings import Settings, SourceSettings
+    from stoker.logs.formats import CompiledFormats
+    from stoker.logs.store_runs import Watch
+    from stoker.metrics import Desc
+    from stoker.spec.metric import MetricSpec
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 1.0
+"""Seconds between two looks at files that were read to their end."""
+_SAVE_EVERY = 5.0
+_SAVE_COST = 50.0
+_EXPIRE_EVERY = 10.0
+_STOP = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What the status page shows of a source.
+
+    Attributes:
+        name: of the source.
+        files: followed now.
+        lag: bytes written and not read.
+        last_line: when a line was last read, in seconds since the epoch.
+        lines: read.
+        matched: of those, understood.
+        errors: by reason, those that happened.
+        says: why it cannot be read; empty while it can.
+    """
+
+    name: str
+    files: int
+    lag: int
+    last_line: float | None
+    lines: int
+    matched: int
+    errors: dict[str, int]
+    says: str
+
+
+class LogEngine:
+    """Follows the sources of the settings.
+
+    Args:
+        settings: the sources, their bounds and the limits.
+        formats: by the name of the source.
+        metrics: metrics of logs, as the spec declares them.
+        descs: the catalogue.
+        watches: makes the detectors of a family of metrics (`stoker_train_`, `stoker_serve_`) for a source.
+        identify: index and uuid of the GPU at a PCI address (`0000:91:00.0`), where it is known.
+        folder: where the state is kept; None keeps it in memory.
+        host: of this machine, for the names of runs.
+        clock: seconds since the epoch.
+        steady: seconds of a clock that never jumps.
+    """
+
+    def __init__(  # noqa: PLR0913 - wiring is constructor arguments, and these are all that the engine sees
+        self,
+        settings: Settings,
+        formats: Mapping[str, CompiledFormats],
+        metrics: Mapping[str, MetricSpec],
+        descs: Mapping[str, Desc],
+        *,
+        watches: Mapping[str, Callable[[SourceSettings], Watch]],
+        identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
+        folder: Path | None,
+        host: str,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._first_turn = threading.Event()
+        kinds = {each.name: each.kind for compiled in formats.values() for each in compiled.formats}
+        self._store = Store(metrics, descs, settings.limits, kinds, watches, identify)
+        self._sources = [
+            Source(each, formats[str(each.name)], settings.limits, self._store, self._lock, clock, host)
+            for each in settings.sources
+        ]
+        self._settings = {str(each.name): each for each in settings.sources}
+        self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
+        self._saved_at = -math.inf  # the first turn is saved at once: from then on, new files are new
+        self._save_took = 0.0
+        self._saved: tuple[int, ...] = ()
+        self._expired_at = steady()
+        self._failing: set[str] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every source was looked at once."""
+        return self._first_turn.is_set()
+
+    def start(self) -> None:
+        """Take over what was saved, then read in the background. Counters are right from the first scrape on."""
+        self.restore()
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and save."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(_STOP)
+            if self._thread.is_alive():
+                log.error("a source does not return, its last lines are read again at the next start")
+                return
+        self.save()
+        for source in self._sources:
+            source.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            behind = self.run_once(self._steady())
+            self._first_turn.set()
+            if not behind:
+                self._stopping.wait(INTERVAL)
+
+    def run_once(self, steady: float) -> bool:
+        """Give each source its turn; whether one of them has more to read at once.
+
+        Args:
+            steady: seconds of the steady clock.
+        """
+        for source in self._sources:
+            if self._stopping.is_set():
+                break
+            self._turn(source, steady)
+        if steady - self._expired_at >= _EXPIRE_EVERY:
+            self._expired_at = steady
+            with self._lock:
+                self._store.expire(self._clock())
+        if steady - self._saved_at >= max(_SAVE_EVERY, _SAVE_COST * self._save_took):
+            self._saved_at = steady
+            self.save()
+        return any(source.behind for source in self._sources)
+
+    def _turn(self, source: Source, steady: float) -> None:
+        try:
+            source.turn(steady)
+        except Exception as error:
+            # a fault of ours in one source must not cost the others; it is logged once and counted
+            source.behind = False
+            source.says = f"{type(error).__name__}: {error}"
+            with self._lock:
+                source.totals.errors["internal"] += 1
+            if source.name not in self._failing:
+                log.exception("source failed source=%s", source.name)
+            self._failing.add(source.name)
+        else:
+            self._failing.discard(source.name)
+
+    def restore(self) -> None:
+        """Take over what was saved; what does not fit is set aside."""
+        kept = self._state.load()
+        if kept is None:
+            return
+        try:
+            for source in self._sources:
+                if source.name in kept["sources"]:
+                    source.restore(kept["sources"][source.name])
+            self._store.restore(kept["store"], self._settings)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._state.set_aside(repr(error))
+
+    def save(self) -> bool:
+        """Save positions and values of one moment, unless nothing has changed; whether they are saved."""
+        begun = time.perf_counter()
+        # no lock: what is saved changes in the thread that saves only, and scrapes change nothing
+        now = self._marks()
+        if now == self._saved and self._state.writable:
+            return True
+        whole: dict[str, Any] = {
+            "saved": self._clock(),
+            "sources": {source.name: source.state() for source in self._sources},
+            "store": self._store.state(),
+        }
+        done = self._state.save(whole)
+        if done:
+            self._saved = now
+        self._save_took = time.perf_counter() - begun
+        return done
+
+    def _marks(self) -> tuple[int, ...]:
+        """Numbers that change with everything that is saved."""
+        marks = [self._store.age]
+        for source in self._sources:
+            marks += [source.totals.bytes, source.totals.lines, source.totals.errors.total(), source.files]
+            marks += [source.rotations, source.truncations]
+        return tuple(marks)
+
+    def samples(self) -> list[Sample]:
+        """Everything that logs say, and what the engine says of itself; never waits for a file."""
+        now = self._clock()
+        with self._lock:
+            found = list(self._store.samples(now))
+            for source in self._sources:
+                found += source.samples(now)
+        if self._sources:
+            found.append(Sample(own.STATE_WRITABLE, (), float(self._state.writable)))
+        return found
+
+    def status(self) -> list[SourceStatus]:
+        """What the status page shows."""
+        with self._lock:
+            return [
+                SourceStatus(
+                    name=source.name,
+                    files=source.files,
+                    lag=source.lag,
+                    last_line=source.totals.last_line,
+                    lines=source.totals.lines,
+                    matched=source.totals.lines - source.totals.matched["none"],
+                    errors={reason: count for reason, count in source.totals.errors.items() if count},
+                    says=source.says,
+                )
+                for source in self._sources
+            ]

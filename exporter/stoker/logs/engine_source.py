@@ -1,0 +1,338 @@
+"""One source of logs: where its bytes come from, an interpreter for each of its streams, and what it says of itself."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from stoker.errors import SourceError, UnavailableError
+from stoker.logs.identity import identify
+from stoker.logs.interpreter import Interpreter
+from stoker.logs.store import Store, Stream
+from stoker.metrics import Observation, Sample, own
+from stoker.metrics.longest import LongestGap
+from stoker.sources.files import Event, FollowedFile, Follower
+from stoker.sources.kernel import KernelLog, Record, is_device
+from stoker.sources.stdin import StandardInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from threading import Lock
+
+    from stoker.config.settings import Limits, SourceSettings
+    from stoker.logs.formats import CompiledFormats
+    from stoker.logs.interpreter import LineStats
+
+log = logging.getLogger(__name__)
+
+_CONTEXT = 262_144
+_REASONS = ("decode", "too_long", "unparsable", "non_finite", "series_limit", "unreadable", "directory", "vanished")
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a source has read since its first start.
+
+    Attributes:
+        lines, bytes: read; bytes of a line that has not ended are not among them.
+        matched: lines by format.
+        errors: by reason.
+        rotations, truncations: of files.
+        last_line: when a line was last read.
+    """
+
+    lines: int = 0
+    bytes: int = 0
+    matched: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    rotations: int = 0
+    truncations: int = 0
+    last_line: float | None = None
+
+    def state(self) -> dict[str, Any]:
+        """As plain values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.lines, self.bytes = int(state["lines"]), int(state["bytes"])
+        self.matched.update({str(name): int(count) for name, count in state["matched"].items()})
+        self.errors.update({str(name): int(count) for name, count in state["errors"].items()})
+        self.rotations, self.truncations = int(state["rotations"]), int(state["truncations"])
+        self.last_line = state["last_line"]
+
+
+class _Reading:
+    """One stream being read: its interpreter, its labels, and how much of its statistics is counted."""
+
+    def __init__(self, stream: Stream, make: Callable[[], Interpreter]) -> None:
+        self.stream = stream
+        self._make = make
+        self.begin()
+
+    def begin(self) -> None:
+        """With an interpreter that has seen nothing."""
+        self.interpreter = self._make()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was read so far is not counted."""
+        self._lines = self.interpreter.stats.lines
+        self._matched = Counter(self.interpreter.stats.matched)
+        self._errors = Counter(self.interpreter.stats.errors)
+
+    def count(self, totals: Totals) -> int:
+        """Add what was read since the last call to the totals; the number of lines."""
+        stats: LineStats = self.interpreter.stats
+        lines = stats.lines - self._lines
+        if lines or stats.errors != self._errors:
+            totals.lines += lines
+            totals.matched.update(Counter(stats.matched) - self._matched)
+            totals.errors.update(Counter(stats.errors) - self._errors)
+            self.forget()
+        return lines
+
+
+class Source:
+    """See the module. Everything but `samples` is called by the engine's thread alone.
+
+    Attributes:
+        behind: whether there was more to read than its turn allowed.
+        files: followed now; a pipe or a device that is open counts as one.
+        lag: bytes written and not read.
+        says: why it cannot be read; empty while it can.
+
+    Args:
+        settings: of the source.
+        formats: those that it uses.
+        limits: bounds.
+        store: where observations go.
+        lock: held while the store or the totals change.
+        clock: seconds since the epoch.
+        host: of this machine.
+    """
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        formats: CompiledFormats,
+        limits: Limits,
+        store: Store,
+        lock: Lock,
+        clock: Callable[[], float],
+        host: str,
+    ) -> None:
+        self.settings = settings
+        self.name = str(settings.name)
+        self.totals = Totals()
+        self.totals.errors.update(dict.fromkeys(_REASONS, 0))
+        self.totals.matched["none"] = 0
+        self.behind = False
+        self.files = 0
+        self.lag = 0
+        self.says = ""
+        self._formats = formats
+        self._limits = limits
+        self._store = store
+        self._lock = lock
+        self._clock = clock
+        self._host = host
+        self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
+        self._gaps = LongestGap()
+        self._alive_line: float | None = None
+        self._readings: dict[FollowedFile | None, _Reading] = {}
+        self._follower: Follower | None = None
+        self._stdin: StandardInput | None = None
+        self._kernel: KernelLog | None = None
+        self._open()
+
+    def _open(self) -> None:
+        settings = self.settings
+        patterns = settings.files
+        if settings.kernel is not None:
+            path = str(settings.kernel.path)
+            if is_device(path):
+                self._kernel = KernelLog(path, self._clock)
+                return
+            patterns = (path,)
+        if settings.stdin:
+            self._stdin = StandardInput()
+        elif patterns is not None:
+            # the kernel's file is history since boot, as the device is
+            beginning = settings.from_ == "beginning" or settings.kernel is not None
+            self._follower = Follower(
+                tuple(str(each) for each in patterns), from_beginning=beginning, errors=self.totals.errors
+            )
+
+    def turn(self, steady: float) -> None:
+        """Read what is there, within bounds; `behind` says afterwards whether there is more.
+
+        Args:
+            steady: seconds of a steady clock.
+        """
+        try:
+            if self._follower is not None:
+                for event in self._follower.turn(steady):
+                    self._event(event)
+                self.behind = self._follower.behind
+            elif self._kernel is not None:
+                for record in self._kernel.turn():
+                    self._record(record)
+                self.behind = self._kernel.behind
+            elif self._stdin is not None:
+                for data in self._stdin.turn():
+                    self._feed(self._reading(None), data)
+                if self._stdin.ended and None in self._readings:
+                    self._flush(self._readings.pop(None))
+                self.behind = self._stdin.behind
+            self.says = ""
+            self._look()
+        except SourceError as error:
+            self._fail("unavailable" if isinstance(error, UnavailableError) else "read", str(error))
+
+    def _fail(self, reason: str, says: str) -> None:
+        """Count and log a failure once, for as long as it lasts."""
+        self.behind, self.files = False, 0
+        if self.says != says:
+            log.warning("source cannot be read source=%s why=%s", self.name, says)
+            with self._lock:
+                self.totals.errors[reason] += 1
+        self.says = says
+
+    def _reading(self, file: FollowedFile | None) -> _Reading:
+        if file not in self._readings:
+            identity = identify(self.settings, file.path if file else self.name, self._host)
+            stream = Stream(self.settings, identity, self.totals.errors)
+            self._readings[file] = _Reading(stream, self._interpreter)
+        return self._readings[file]
+
+    def _interpreter(self) -> Interpreter:
+        return Interpreter(self._formats, line_length=self._limits.line_length, timezone=self._zone, clock=self._clock)
+
+    def _event(self, event: Event) -> None:
+        file = event.file
+        reading = self._reading(file)
+        if event.kind == "opened":
+            self._remember(reading, file)
+        elif event.kind == "data":
+            self._feed(reading, event.data)
+            ends = max(event.data.rfind(b"\n"), event.data.rfind(b"\r"))
+            file.partial = len(event.data) - ends - 1 if ends >= 0 else file.partial + len(event.data)
+        else:
+            self._flush(reading)
+            file.partial = 0
+            if event.kind == "ended":
+                del self._readings[file]
+
+    def _remember(self, reading: _Reading, file: FollowedFile) -> None:
+        """Let the interpreter see the lines before the first new one, so that it knows what they began; nothing of it counts."""
+        context = file.before(_CONTEXT)
+        if context:
+            reading.interpreter.feed(context)
+            reading.forget()
+
+    def _record(self, record: Record) -> None:
+        reading = self._reading(None)
+        found = reading.interpreter.feed(record.text + b"\n")
+        if record.old:
+            reading.forget()
+            return
+        self._take(reading, [each._replace(time=record.when) for each in found], len(record.text) + 1)
+
+    def _feed(self, reading: _Reading, data: bytes) -> None:
+        try:
+            found = reading.interpreter.feed(data)
+        except Exception:  # a line that breaks our reader must not stop the source; it is logged and counted
+            log.exception("our reader failed source=%s", self.name)
+            with self._lock:
+                reading.count(self.totals)
+                self.totals.errors["internal"] += 1
+            reading.begin()
+            found = []
+        self._take(reading, found, len(data))
+
+    def _flush(self, reading: _Reading) -> None:
+        self._take(reading, reading.interpreter.flush(), 0)
+
+    def _take(self, reading: _Reading, found: Iterable[Observation], size: int) -> None:
+        now = self._clock()
+        with self._lock:
+            self._store.apply(reading.stream, found, now)
+            self.totals.bytes += size
+            if reading.count(self.totals):
+                self._store.touch(reading.stream, now)
+                if self._alive_line is not None:
+                    self._gaps.add(now, max(0.0, now - self._alive_line))
+                self._alive_line = self.totals.last_line = now
+
+    def _look(self) -> None:
+        """Note what scrapes ask for, which come from other threads."""
+        if self._follower is not None:
+            self.files, self.lag = self._follower.count, self._follower.lag
+        elif self._stdin is not None:
+            self.files = int(not self._stdin.ended)
+        else:
+            self.files = 1
+
+    @property
+    def rotations(self) -> int:
+        """Since the first start."""
+        return self.totals.rotations + (self._follower.rotations if self._follower else 0)
+
+    @property
+    def truncations(self) -> int:
+        """Since the first start."""
+        return self.totals.truncations + (self._follower.truncations if self._follower else 0)
+
+    def samples(self, now: float) -> Iterable[Sample]:
+        """What it says of itself; under the lock."""
+        name, totals = self.name, self.totals
+        yield Sample(own.LOG_LINES, (name,), totals.lines)
+        yield Sample(own.LOG_BYTES, (name,), totals.bytes)
+        for format_name, count in totals.matched.items():
+            yield Sample(own.LOG_MATCHED, (name, format_name), count)
+        lost = self._kernel.lost if self._kernel else 0
+        for reason, count in dict(totals.errors).items():
+            yield Sample(own.LOG_ERRORS, (name, reason), count)
+        if lost:
+            yield Sample(own.LOG_ERRORS, (name, "overwritten"), lost)
+        yield Sample(own.LOG_LAG, (name,), self.lag)
+        yield Sample(own.LOG_FILES, (name,), self.files)
+        yield Sample(own.LOG_ROTATIONS, (name,), self.rotations)
+        yield Sample(own.LOG_TRUNCATIONS, (name,), self.truncations)
+        if totals.last_line is not None:
+            yield Sample(own.LOG_LAST_LINE, (name,), totals.last_line)
+        longest = self._gaps.longest(now)
+        if longest is not None:
+            yield Sample(own.LOG_GAP_MAX, (name,), longest)
+
+    def state(self) -> dict[str, Any]:
+        """Positions and totals, as plain values."""
+        partial = sum(file.partial for file in self._readings if file is not None)
+        totals = {**self.totals.state(), "bytes": self.totals.bytes - partial}
+        totals |= {"rotations": self.rotations, "truncations": self.truncations}
+        kept: dict[str, Any] = {"totals": totals, "gaps": self._gaps.state()}
+        if self._follower is not None and self._follower.started:
+            kept["files"] = self._follower.state()
+        if self._kernel is not None:
+            kept["kernel"] = self._kernel.state()
+        return kept
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.totals.restore(state["totals"])
+        self._gaps.restore(state["gaps"])
+        if self._follower is not None and "files" in state:
+            self._follower.restore(state["files"])
+        if self._kernel is not None and "kernel" in state:
+            self._kernel.restore(state["kernel"])
+
+    def close(self) -> None:
+        """Let go of files and devices."""
+        if self._follower is not None:
+            self._follower.close()
+        if self._kernel is not None:
+            self._kernel.close()

@@ -1,0 +1,84 @@
+"""Says which run, rank and service a followed file belongs to."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stoker.config.settings import SourceSettings
+    from stoker.documents import Problems
+
+_FIELD = re.compile(r"\{(env:)?(\w+)\}")
+_WORDS = ("stem", "name", "parent", "host")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The labels that lines of a file get without saying them; an empty one is left out."""
+
+    run: str
+    rank: str
+    service: str
+    engine: str
+
+
+def decimal(rank: str) -> str:
+    """`007` and `7` are one rank; what is no number stays as it is."""
+    return str(int(rank)) if rank.isascii() and rank.isdigit() else rank
+
+
+def fill(template: str, path: str, groups: Mapping[str, str], host: str, environment: Mapping[str, str]) -> str:
+    """The template's text for one file; a field that nothing gives is empty."""
+    file = PurePath(path)
+    words = {"stem": file.stem, "name": file.name, "parent": file.parent.name, "host": host, **groups}
+
+    def value(match: re.Match[str]) -> str:
+        return environment.get(match[2], "") if match[1] else words.get(match[2], "")
+
+    return _FIELD.sub(value, template).strip()
+
+
+def identify(source: SourceSettings, path: str, host: str, environment: Mapping[str, str] = os.environ) -> Identity:
+    """Labels of a file.
+
+    Args:
+        source: its settings.
+        path: of the file; for standard input and the kernel log, the source's name.
+        host: of this machine.
+        environment: for `{env:NAME}`.
+    """
+    groups: dict[str, str] = {}
+    if source.path and (match := re.search(source.path, path)):
+        groups = {name: value or "" for name, value in match.groupdict().items()}
+    run = fill(source.run, path, groups, host, environment) if source.run else ""
+    rank = fill(source.rank, path, groups, host, environment) if source.rank else groups.get("rank", "")
+    return Identity(
+        run=run or f"{host}-{PurePath(path).stem or source.name}",
+        rank=decimal(rank),
+        service=str(source.service or source.name),
+        engine=str(source.labels.get("engine", "")),
+    )
+
+
+def check_identity(source: SourceSettings, problems: Problems) -> None:
+    """Say what is wrong with a source's `path`, `run` and `rank`."""
+    groups: tuple[str, ...] = ()
+    if source.path:
+        try:
+            groups = tuple(re.compile(source.path).groupindex)
+        except re.error as error:
+            problems.add(source.at.value("path"), "regex", f"no regular expression: {error}", "correct it")
+            return
+    for key, template in (("run", source.run), ("rank", source.rank)):
+        for match in _FIELD.finditer(template or ""):
+            if not match[1] and match[2] not in (*_WORDS, *groups):
+                known = ", ".join(f"{{{word}}}" for word in (*_WORDS, *groups))
+                problems.add(
+                    source.at.value(key), "template", f"{match[0]} stands for nothing", f"one of {known}, {{env:NAME}}"
+                )

@@ -1,0 +1,355 @@
+"""Turns observations into series: adds labels, counts, bounds, forgets.
+
+The way of an observation is short: its metric and labels are looked up in a table of its stream, which leads to a slot with
+everything prepared. Only the first of its kind takes the long way. Every method has to be called under the engine's lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stoker.config.settings import SourceSettings
+from stoker.logs.identity import Identity, decimal
+from stoker.logs.store_runs import Labels, Subject, Watch
+from stoker.logs.store_series import Buckets, Number, Series
+from stoker.logs.store_tables import FAMILIES, LAST_EVENT, zeros
+from stoker.metrics import Desc, Kind, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from stoker.config.settings import Limits
+    from stoker.metrics import Observation
+    from stoker.spec.metric import MetricSpec
+
+log = logging.getLogger(__name__)
+
+_NAMED = "stoker_train_value"
+
+
+class _Slot(NamedTuple):
+    """Where an observation goes: a series, the gauge with its time, a watch, a run."""
+
+    series: Series | None
+    last: Number | None
+    watch: Watch | None
+    subject: Subject | None
+
+
+@dataclass(slots=True)
+class Stream:
+    """One followed file: the labels that its lines do not say, and the slots found so far.
+
+    Attributes:
+        settings: of its source.
+        identity: run, rank, service and engine.
+        errors: of the source, by reason.
+    """
+
+    settings: SourceSettings
+    identity: Identity
+    errors: Counter[str]
+    slots: dict[tuple[str, Labels], _Slot] = field(default_factory=dict)
+    age: int = 0
+
+
+class Store:
+    """The series of all logs.
+
+    Args:
+        metrics: as the spec declares them.
+        descs: the catalogue.
+        limits: bounds of series and labels.
+        kinds: kind of each log format, by name.
+        watches: makes the detectors of a family (`stoker_train_`, `stoker_serve_`) for a source.
+        identify: index and uuid of the GPU at a PCI address, where it is known.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, MetricSpec],
+        descs: Mapping[str, Desc],
+        limits: Limits,
+        kinds: Mapping[str, str],
+        watches: Mapping[str, Callable[[SourceSettings], Watch]],
+        identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
+    ) -> None:
+        self._metrics = metrics
+        self._descs = descs
+        self._limits = limits
+        self._kinds = kinds
+        self._makers = watches
+        self._identify = identify
+        self._series: dict[str, dict[tuple[str, ...], Series]] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._subjects: dict[tuple[str, str, str], Subject] = {}
+        self._settings: dict[str, SourceSettings] = {}
+        self._zeros = {kind: tuple(zeros(kind, metrics, descs)) for kind in FAMILIES}
+        self.age = 0
+
+    def apply(self, stream: Stream, observations: Iterable[Observation], now: float) -> None:
+        """Take in what a stream said; `now` is the time of reading."""
+        if stream.age != self.age:
+            stream.slots.clear()
+            stream.age = self.age
+        slots = stream.slots
+        isfinite = math.isfinite
+        for observation in observations:
+            op, metric, labels, value, when = observation[:5]
+            slot = slots.get((metric, labels)) or self._slot(stream, observation, now)
+            if slot is None:
+                continue
+            if not isfinite(value) or (value < 0 and op == "inc"):
+                stream.errors["negative" if isfinite(value) else "non_finite"] += 1
+                continue
+            series, last, watch, subject = slot
+            if when is None:
+                when = now
+            if series is not None:
+                # a slot's series has its metric's type, and a counter is born with a value
+                if op == "set":
+                    series.value = value  # type: ignore[union-attr]
+                elif op == "inc":
+                    series.value += value  # type: ignore[union-attr,operator]
+                else:
+                    series.observe(value)  # type: ignore[union-attr]
+            if last is not None and value > 0:
+                last.value = when if last.value is None else max(when, last.value)
+            if watch is not None:
+                watch.see(metric, labels, value, when, now)
+            if subject is not None:
+                subject.said = subject.seen = now
+
+    def touch(self, stream: Stream, now: float) -> None:
+        """A line of the stream was read, whatever it said."""
+        subject = self._subjects.get(("stoker_train_", str(stream.settings.name), stream.identity.run))
+        if subject is not None:
+            subject.seen = now
+
+    def _slot(self, stream: Stream, observation: Observation, now: float) -> _Slot | None:
+        """Find or make where such observations go; None when there is no room, or nothing of that name."""
+        desc = self._descs.get(observation.metric)
+        if desc is None or not _fits(desc, observation.op):
+            stream.errors["unknown_metric"] += 1
+            return None
+        labels = self._labels(stream, desc, observation.labels)
+        subject = self._subject(stream, desc, labels, now)
+        if subject is not None:
+            self._zero(stream, subject, labels, observation.format)
+        watch = self._watch(stream, desc, subject, labels)
+        series: Series | None = None
+        if watch is None or desc.name not in watch.owns:
+            if subject is not None and not self._named(stream, subject, desc, labels):
+                return None
+            series = self._get(desc, labels, subject, stream.errors)
+            if series is None:
+                return None
+        companion = self._descs.get(LAST_EVENT.get(desc.name, ""))
+        last = self._get(companion, labels, subject, stream.errors) if companion is not None else None
+        taken = watch if watch is not None and watch.takes(desc.name) else None
+        slot = _Slot(series, last if isinstance(last, Number) else None, taken, subject)
+        # a GPU's name may change between two events, so that what carries one is looked up each time
+        if "uuid" not in desc.labels and len(stream.slots) < 4 * self._limits.series_per_metric:
+            stream.slots[observation.metric, observation.labels] = slot
+        return slot
+
+    def _labels(self, stream: Stream, desc: Desc, labels: Labels) -> dict[str, str]:
+        """Label values by name, those of the line before those of the file."""
+        said = dict(labels)
+        identity = stream.identity
+        found = {"source": str(stream.settings.name), "run": identity.run, "rank": identity.rank}
+        found |= {"service": identity.service, "engine": identity.engine}
+        found |= {name: value for name, value in said.items() if value}
+        found["rank"] = decimal(found["rank"])
+        if "uuid" in desc.labels and (address := said.get("pci_bus_id")):
+            known = self._identify(address)
+            found["gpu"], found["uuid"] = known or ("", said.get("uuid") or f"pci:{address.partition('.')[0]}")
+        longest = self._limits.label_length
+        cut = {}
+        for name in desc.labels:
+            value = found.get(name, "")
+            if len(value) > longest:
+                stream.errors["label_cut"] += 1
+                value = value[:longest]
+            cut[name] = value
+        return cut
+
+    def _subject(self, stream: Stream, desc: Desc, labels: Mapping[str, str], now: float) -> Subject | None:
+        if "run" in desc.labels:
+            family, name = "stoker_train_", labels["run"]
+        elif "service" in desc.labels:
+            family, name = "stoker_serve_", labels["service"]
+        else:
+            return None
+        source = str(stream.settings.name)
+        self._settings[source] = stream.settings
+        key = (family, source, name)
+        if key not in self._subjects:
+            self._subjects[key] = Subject(family, source, name, now, now)
+        return self._subjects[key]
+
+    def _watch(self, stream: Stream, desc: Desc, subject: Subject | None, labels: Mapping[str, str]) -> Watch | None:
+        if subject is None or subject.family not in self._makers or not desc.name.startswith(subject.family):
+            return None
+        part = _part(subject.family, labels)
+        if part not in subject.watches:
+            made = self._makers[subject.family](stream.settings)
+            if not made.takes(desc.name):
+                return None
+            subject.watches[part] = made
+        return subject.watches[part]
+
+    def _zero(self, stream: Stream, subject: Subject, labels: Mapping[str, str], name: str) -> None:
+        """Let what may be counted exist before it is, from the first line of the format's kind."""
+        kind = self._kinds.get(name, "")
+        part = _part(subject.family, labels)
+        if (kind, part) in subject.zeroed or kind not in self._zeros:
+            return
+        subject.zeroed.add((kind, part))
+        if FAMILIES[kind] == "stoker_train_" and part not in subject.watches and "stoker_train_" in self._makers:
+            subject.watches[part] = self._makers["stoker_train_"](stream.settings)
+        for desc, extra in self._zeros[kind]:
+            watch = subject.watches.get(part)
+            if watch is None or desc.name not in watch.owns:
+                whole = {label: extra.get(label, labels.get(label, "")) for label in desc.labels}
+                self._get(desc, self._filled(stream, whole), subject, stream.errors)
+
+    def _filled(self, stream: Stream, labels: dict[str, str]) -> dict[str, str]:
+        """Labels with what the store knows, for metrics that have more of them than the one that came."""
+        identity = stream.identity
+        known = {"source": str(stream.settings.name), "run": identity.run, "service": identity.service}
+        return {name: value or known.get(name, "") for name, value in labels.items()}
+
+    def _named(self, stream: Stream, subject: Subject, desc: Desc, labels: Mapping[str, str]) -> bool:
+        """Whether a run may have one more name of stoker_train_value."""
+        if desc.name != _NAMED or labels["name"] in subject.names:
+            return True
+        if len(subject.names) >= self._limits.values_per_run:
+            stream.errors["series_limit"] += 1
+            return False
+        subject.names.add(labels["name"])
+        return True
+
+    def _get(
+        self, desc: Desc, labels: Mapping[str, str], subject: Subject | None, errors: Counter[str]
+    ) -> Series | None:
+        values = tuple(labels[name] for name in desc.labels)
+        table = self._series.setdefault(desc.name, {})
+        series = table.get(values)
+        if series is not None:
+            return series
+        source = labels.get("source", "")
+        if self._counts[desc.name, source] >= self._limits.series_per_metric:
+            errors["series_limit"] += 1
+            return None
+        self._counts[desc.name, source] += 1
+        if desc.kind is Kind.HISTOGRAM:
+            series = Buckets(desc.bounds)
+        else:
+            series = Number(0.0 if desc.kind is Kind.COUNTER else None)
+        table[values] = series
+        if subject is not None and subject.family == "stoker_train_":
+            subject.series.append((desc.name, values))
+        return series
+
+    def expire(self, now: float) -> None:
+        """Forget the runs whose time is over; a service's series stay."""
+        for key, subject in list(self._subjects.items()):
+            settings = self._settings.get(subject.source)
+            if subject.family != "stoker_train_" or settings is None:
+                continue
+            if now >= subject.ends_at(settings.series_end, settings.series_end_completed):
+                log.info("run ended source=%s run=%s series=%d", subject.source, subject.name, len(subject.series))
+                for metric, values in subject.series:
+                    if self._series[metric].pop(values, None) is not None:
+                        self._counts[metric, subject.source] -= 1
+                del self._subjects[key]
+                self.age += 1
+
+    def samples(self, now: float) -> Iterator[Sample]:
+        """Every series that has a value."""
+        for metric, table in self._series.items():
+            desc = self._descs[metric]
+            for values, series in table.items():
+                value = series.export()
+                if value is not None:
+                    yield Sample(desc, values, value)
+        for subject in self._subjects.values():
+            about = "run" if subject.family == "stoker_train_" else "service"
+            part_label = "rank" if about == "run" else "engine"
+            for part, watch in subject.watches.items():
+                base = {"source": subject.source, about: subject.name, part_label: part}
+                for metric, extra, number in watch.readings(now):
+                    reading = self._descs.get(metric)
+                    if reading is not None:
+                        labels = {**base, **dict(extra)}
+                        yield Sample(reading, tuple(labels.get(name, "") for name in reading.labels), number)
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {
+            "series": {
+                metric: [[list(values), series.state()] for values, series in table.items()]
+                for metric, table in self._series.items()
+            },
+            "labels": {metric: list(self._descs[metric].labels) for metric in self._series},
+            "subjects": [
+                {
+                    "family": subject.family,
+                    "source": subject.source,
+                    "name": subject.name,
+                    "seen": subject.seen,
+                    "said": subject.said,
+                    "watches": {part: watch.state() for part, watch in subject.watches.items()},
+                }
+                for subject in self._subjects.values()
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any], settings: Mapping[str, SourceSettings]) -> None:
+        """Take over what `state` gave, as far as its metrics and sources still exist as they were."""
+        for each in state["subjects"]:
+            source = settings.get(each["source"])
+            if source is None or each["family"] not in self._makers:
+                continue
+            subject = Subject(each["family"], each["source"], each["name"], float(each["seen"]), float(each["said"]))
+            for part, kept in each["watches"].items():
+                watch = self._makers[subject.family](source)
+                try:
+                    watch.restore(kept)
+                except (KeyError, TypeError, ValueError) as error:
+                    # written by another version: its series begin anew, the counters below do not
+                    log.warning("detectors begin anew source=%s name=%s why=%r", subject.source, subject.name, error)
+                    watch = self._makers[subject.family](source)
+                subject.watches[part] = watch
+            self._subjects[subject.family, subject.source, subject.name] = subject
+            self._settings[subject.source] = source
+        for metric, rows in state["series"].items():
+            desc = self._descs.get(metric)
+            if desc is None or list(desc.labels) != state["labels"][metric]:
+                log.warning("metric changed, its saved values are left out metric=%s", metric)
+                continue
+            for values, kept in rows:
+                labels = dict(zip(desc.labels, values, strict=True))
+                if "source" in labels and labels["source"] not in settings:
+                    continue
+                run = self._subjects.get(("stoker_train_", labels.get("source", ""), labels.get("run", "")))
+                if "run" in labels and run is None:
+                    continue
+                series = self._get(desc, labels, run, Counter())
+                if series is not None:
+                    series.restore(kept)
+                if run is not None and metric == _NAMED:
+                    run.names.add(labels["name"])
+
+
+def _part(family: str, labels: Mapping[str, str]) -> str:
+    return labels.get("rank", "") if family == "stoker_train_" else labels.get("engine", "")
+
+
+def _fits(desc: Desc, op: str) -> bool:
+    return {"set": Kind.GAUGE, "inc": Kind.COUNTER, "observe": Kind.HISTOGRAM}[op] is desc.kind

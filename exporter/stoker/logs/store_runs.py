@@ -1,0 +1,72 @@
+"""What the store remembers of a training run or an inference service: its series, its watches, when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Watch(Protocol):
+    """Computes what depends on the order and the times of observations: the detectors of one rank or engine."""
+
+    @property
+    def owns(self) -> frozenset[str]:
+        """Metrics whose value comes from `readings` only."""
+
+    @property
+    def completed_at(self) -> float | None:
+        """When the run completed, if it has."""
+
+    def takes(self, metric: str) -> bool:
+        """Whether `see` wants the metric."""
+
+    def see(self, metric: str, labels: Labels, value: float, when: float, now: float) -> None:
+        """A finite value that happened at `when` and was read at `now`."""
+
+    def readings(self, now: float) -> Iterable[tuple[str, Labels, float]]:
+        """Metric, labels besides those of the watch, value."""
+
+    def state(self) -> dict[str, Any]:
+        """As plain values."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+
+
+@dataclass(slots=True)
+class Subject:
+    """A run, or a service: what a family of series is about.
+
+    Attributes:
+        family: prefix of its metrics' names.
+        source: its source's name.
+        name: the label run or service.
+        seen: when a line of it was last read.
+        said: when one of its lines last gave something.
+        watches: by rank, or by engine.
+        zeroed: ranks or engines whose counters exist since before their first event.
+        series: (metric, label values) of all that end with it.
+        names: values of the label `name` of stoker_train_value.
+    """
+
+    family: str
+    source: str
+    name: str
+    seen: float
+    said: float
+    watches: dict[str, Watch] = field(default_factory=dict)
+    zeroed: set[tuple[str, str]] = field(default_factory=set)
+    series: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+    def ends_at(self, after: float, after_completed: float) -> float:
+        """When its series end: `after` seconds from its last line, `after_completed` from the last that said something once it completed."""
+        done = [watch.completed_at for watch in self.watches.values() if watch.completed_at is not None]
+        if done:
+            return min(max(*done, self.said) + after_completed, self.seen + after)
+        return self.seen + after

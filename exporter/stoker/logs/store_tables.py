@@ -1,0 +1,57 @@
+"""What exists before and beside an event: counters at 0 before their first one, and the time of the last one."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from stoker.metrics import Desc, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stoker.spec.metric import MetricSpec
+
+STORE_LABELS = frozenset({"source", "run", "rank", "service", "engine"})
+"""Labels that the store knows by itself."""
+
+FAMILIES = {"training": "stoker_train_", "inference": "stoker_serve_", "data": "stoker_data_"}
+"""Kind of log format to the metrics that its lines are about."""
+
+LAST_EVENT = {
+    "stoker_train_errors_total": "stoker_train_error_last_timestamp_seconds",
+    "stoker_train_nonfinite_total": "stoker_train_nonfinite_last_timestamp_seconds",
+    "stoker_train_checkpoints_total": "stoker_train_last_checkpoint_timestamp_seconds",
+    "stoker_gpu_xid_errors_total": "stoker_gpu_xid_last_timestamp_seconds",
+    "stoker_nvswitch_sxid_errors_total": "stoker_nvswitch_sxid_last_timestamp_seconds",
+}
+"""Counter to the gauge with the time of its last event; both have the same labels."""
+
+
+def zeros(
+    kind: str, metrics: Mapping[str, MetricSpec], descs: Mapping[str, Desc]
+) -> Iterator[tuple[Desc, dict[str, str]]]:
+    """Counters (and gauges that the spec lists) whose label values are known before anything happened.
+
+    Args:
+        kind: of the log format, see FAMILIES.
+        metrics: as the spec declares them.
+        descs: the catalogue.
+
+    Yields:
+        The metric and its labels besides those that the store adds.
+    """
+    prefix = FAMILIES.get(kind)
+    if prefix is None:
+        return
+    for name, spec in metrics.items():
+        desc = descs.get(name)
+        if desc is None or not name.startswith(prefix) or desc.kind is Kind.HISTOGRAM:
+            continue
+        if desc.kind is Kind.GAUGE and not spec.zero:
+            continue
+        known = {str(label): tuple(str(value) for value in values) for label, values in spec.zero.items()}
+        labels = [label for label in desc.labels if label not in STORE_LABELS]
+        if all(label in known for label in labels):
+            for values in product(*(known[label] for label in labels)):
+                yield desc, dict(zip(labels, values, strict=True))
