@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from machines import Clock
-
 from stoker.catalog import catalog
 from stoker.config.settings import Limits, Settings, SourceSettings
 from stoker.detect.run_watch import RunWatch
@@ -21,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from stoker.logs.store_runs import Watch
     from stoker.metrics import Sample
 
-WATCHES = {"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch}
+WATCHES: dict[str, Callable[[SourceSettings], Watch]] = {"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch}
 PACK = load_pack(alerts=False)
 DESCS = catalog(PACK.metrics)
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
+import socket
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from stoker import __version__
+from stoker.catalog import catalog
 from stoker.collectors.host import host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config import Loaded, Settings, load_settings
-from stoker.documents import Problems
+from stoker.config.load import state_dir
+from stoker.detect.run_watch import RunWatch
+from stoker.detect.service_watch import ServiceWatch
+from stoker.documents import Position, Problems
 from stoker.errors import MistakeError
+from stoker.logs.engine import LogEngine
+from stoker.logs.formats import compile_formats
 from stoker.metrics import Sample, own
 from stoker.server.exposition import Exposition
 from stoker.server.http import Server
@@ -82,6 +92,70 @@ class CollectorsPart:
         return [Table("Collectors", ("collector", "state", "series", "last run", "says"), rows)]
 
 
+@dataclass(slots=True)
+class LogsPart:
+    """The log engine as a Part."""
+
+    engine: LogEngine
+
+    @property
+    def ready(self) -> bool:
+        """See Part."""
+        return self.engine.ready
+
+    def start(self) -> None:
+        """See Part."""
+        self.engine.start()
+
+    def stop(self) -> None:
+        """See Part."""
+        self.engine.stop()
+
+    def samples(self) -> Sequence[Sample]:
+        """See Part."""
+        return self.engine.samples()
+
+    def tables(self) -> Sequence[Table]:
+        """See Part."""
+        rows = []
+        for status in self.engine.status():
+            last = datetime.fromtimestamp(status.last_line, UTC).isoformat(" ", "seconds") if status.last_line else ""
+            errors = ", ".join(f"{reason} {count}" for reason, count in sorted(status.errors.items()))
+            counts = (str(status.files), str(status.lines), str(status.matched), str(status.lag))
+            rows.append((f"{'!' if status.says else ''}{status.name}", *counts, last, errors, status.says))
+        head = ("source", "files", "lines", "understood", "lag (bytes)", "last line (UTC)", "errors", "says")
+        return [Table("Logs", head, rows)]
+
+
+def log_engine(settings: Settings, pack: Pack) -> LogEngine:
+    """The engine for the sources of the settings.
+
+    Raises:
+        MistakeError: when a source names a format that does not exist, or a format is wrong.
+    """
+    problems = Problems()
+    descs = catalog(pack.metrics)
+    formats = {}
+    for source in settings.sources:
+        formats[str(source.name)] = compile_formats(
+            pack.formats, source.formats, descs, problems, partial(_given, source.at.value("formats"))
+        )
+    problems.raise_if_any()
+    return LogEngine(
+        settings,
+        formats,
+        pack.metrics,
+        descs,
+        watches={"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch},
+        folder=state_dir(settings, os.environ),
+        host=socket.gethostname(),
+    )
+
+
+def _given(position: Position, _: str) -> Position:
+    return position
+
+
 def build_parts(settings: Settings, pack: Pack, machine: Machine) -> list[Part]:
     """What the settings ask for, not yet started."""
     parts: list[Part] = []
@@ -89,7 +163,8 @@ def build_parts(settings: Settings, pack: Pack, machine: Machine) -> list[Part]:
         collectors = host_collectors(machine, switches=settings.host.collectors)
         schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
         parts.append(CollectorsPart(schedule))
-    _ = pack
+    if settings.sources:
+        parts.append(LogsPart(log_engine(settings, pack)))
     return parts
 
 

@@ -4,7 +4,6 @@ import os
 from typing import TYPE_CHECKING
 
 from followed import Followed, settings
-
 from stoker.config.settings import KernelSettings, Limits
 
 if TYPE_CHECKING:

@@ -138,7 +138,6 @@ class RunWatch:
         return lambda _, value, when, __: self._throughput.report(metric, value, when)
 
     def _eval(self, labels: Labels, value: float, when: float, _: float) -> None:
-        self._streak.finite("eval")
         self._declines.report(dict(labels).get("metric", ""), value, self._reports.step)
         self._active(when)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_VALUES = ("loss", "grad_norm", "eval")
+_VALUES = ("loss", "grad_norm")
 
 
 class Streak:

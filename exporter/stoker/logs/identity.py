@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stoker.config.settings import SourceSettings
-    from stoker.documents import Problems
 
 _FIELD = re.compile(r"\{(env:)?(\w+)\}")
-_WORDS = ("stem", "name", "parent", "host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +56,10 @@ def identify(source: SourceSettings, path: str, host: str, environment: Mapping[
         groups = {name: value or "" for name, value in match.groupdict().items()}
     run = fill(source.run, path, groups, host, environment) if source.run else ""
     rank = fill(source.rank, path, groups, host, environment) if source.rank else groups.get("rank", "")
+    service = fill(source.service, path, groups, host, environment) if source.service else ""
     return Identity(
         run=run or f"{host}-{PurePath(path).stem or source.name}",
         rank=decimal(rank),
-        service=str(source.service or source.name),
+        service=service or str(source.name),
         engine=str(source.labels.get("engine", "")),
     )
-
-
-def check_identity(source: SourceSettings, problems: Problems) -> None:
-    """Say what is wrong with a source's `path`, `run` and `rank`."""
-    groups: tuple[str, ...] = ()
-    if source.path:
-        try:
-            groups = tuple(re.compile(source.path).groupindex)
-        except re.error as error:
-            problems.add(source.at.value("path"), "regex", f"no regular expression: {error}", "correct it")
-            return
-    for key, template in (("run", source.run), ("rank", source.rank)):
-        for match in _FIELD.finditer(template or ""):
-            if not match[1] and match[2] not in (*_WORDS, *groups):
-                known = ", ".join(f"{{{word}}}" for word in (*_WORDS, *groups))
-                problems.add(
-                    source.at.value(key), "template", f"{match[0]} stands for nothing", f"one of {known}, {{env:NAME}}"
-                )

@@ -13,25 +13,15 @@ import threading
 import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
-
-
-def state_dir(setting: str | None, environment: MutableMapping[str, str] | None = None) -> Path:
-    """Where state is kept: as set, else `/var/lib/stoker` for root, else below the user's state folder."""
-    known = os.environ if environment is None else environment
-    if setting:
-        return Path(setting)
-    if os.geteuid() == 0:
-        return Path("/var/lib/stoker")
-    return Path(known.get("XDG_STATE_HOME") or Path(known.get("HOME", "/")) / ".local" / "state") / "stoker"
 
 
 class StateFile:
