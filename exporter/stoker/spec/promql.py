@@ -21,7 +21,7 @@ _TOKEN = re.compile(
   | (?P<duration>(?:[0-9]+(?:ms|[smhdwy]))+(?![A-Za-z0-9_.]))
   | (?P<number>0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)
   | (?P<param>\$[A-Za-z_][A-Za-z0-9_]*|\$\{[^}]*\})
-  | (?P<name>[A-Za-z_:][A-Za-z0-9_:]*)
+  | (?P<name>[A-Za-z_][A-Za-z0-9_:]*|:[A-Za-z_][A-Za-z0-9_:]*)
   | (?P<operator>==|!=|>=|<=|=~|!~|[-+*/%^<>=@])
   | (?P<punctuation>[()\[\]{},:])
     """,

@@ -90,6 +90,7 @@ class Ratio(KindAlert):
         busy = max(1000.0, minimum * 60 / over * 100)
         word = f"{level.severity}: {self.comparison} {bound:g}"
         low = minimum / (over / 60)
+        long = steps(2 * over + level.for_) + 2
         end = seconds + over + max(each.keep for each in levels) + 300
         rest = steps(over) + steps(max(each.keep for each in levels)) + 6
         ends = self._then(self._series(past, busy, held), self._series(0.0 if up else 1.0, busy, rest), rest)
@@ -110,9 +111,9 @@ class Ratio(KindAlert):
             case(f"{word}: a reset of the counters changes nothing", reset, firing(hit, seconds + 240), ()),
             case(
                 f"{word}: quiet with too few to judge by",
-                self._series(1.0 if up else 0.0, low * 0.95, held),
+                self._series(1.0 if up else 0.0, low * 0.95, long),
                 (),
-                [seconds],
+                [long * 60.0],
             ),
             case(
                 f"{word}: fires with just enough to judge by",
