@@ -178,6 +178,7 @@ class Follower:
         """
         self.behind = False
         names = self._names(now)
+        yield from self._renamed(names)
         for file in list(self._files.values()):
             # what has lost its name is read first: its lines are older than those of its successor
             if file.identity not in names:
@@ -219,7 +220,6 @@ class Follower:
             log.warning("file not followed path=%s reason=%s", path, reason)
 
     def _appeared(self, names: dict[tuple[int, int], str]) -> Iterator[Event]:
-        yield from self._renamed(names)
         for identity, path in names.items():
             if identity not in self._files:
                 file = self._open(path)

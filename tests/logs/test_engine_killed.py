@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from followed import Followed, settings
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from followed import Followed, settings
+logs, state, ready = map(Path, sys.argv[1:])
+followed = Followed(settings(logs), state=state)
+while True:
+    # a second of the engine's clock a turn: it saves at every fifth
+    followed.turn(1.0)
+    ready.write_text(str(followed.exposed().get("stoker_log_lines_total{source=s}")))
+    time.sleep(0.002)
+"""
+SERIES = "stoker_serve_requests_total{source=s,service=s,method=GET,route=/a,code=200}"
+
+
+def test_a_killed_process_counts_every_line_once(tmp_path: Path) -> None:
+    logs, state, ready = tmp_path / "logs", tmp_path / "state", tmp_path / "ready"
+    logs.mkdir()
+    tests = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])}
+    dice = random.Random(7)
+    written = 0
+    for life in range(5):
+        ready.unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(logs), str(state), str(ready)], env=environment)
+        try:
+            until = time.monotonic() + 30
+            while not ready.exists() and time.monotonic() < until:
+                time.sleep(0.01)
+            assert ready.exists(), "the engine did not start"
+            for _ in range(dice.randint(20, 60)):
+                with (logs / "a.log").open("a") as file:
+                    for _ in range(dice.randint(1, 40)):
+                        file.write("GET /a 200\n")
+                        written += 1
+                    file.flush()
+                    file.write("GET /")
+                    file.flush()
+                    time.sleep(dice.random() / 200)
+                    file.write("a 200\n")
+                    written += 1
+            if life == 2:
+                (logs / "a.log").rename(logs / "a.log.1")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+    last = Followed(settings(logs), state=state)
+    assert last.turn()[SERIES] == written
+    assert last.exposed()["stoker_log_lines_total{source=s}"] == written

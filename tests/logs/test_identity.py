@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stoker.config.settings import SourceSettings
+from stoker.logs.identity import Identity, decimal, identify
+
+
+def labels(file: str, **keys: Any) -> Identity:  # noqa: ANN401 - the keys of a source
+    return identify(SourceSettings(name="s", **keys), file, "node1", {"JOB": "77"})
+
+
+def test_a_run_is_named_by_its_host_and_file() -> None:
+    assert labels("/var/log/train.log") == Identity(run="node1-train", rank="", service="s", engine="")
+
+
+@pytest.mark.parametrize(
+    ("template", "run"),
+    [
+        ("fixed", "fixed"),
+        ("{stem}", "train"),
+        ("{name}", "train.log"),
+        ("{parent}/{stem}", "exp1/train"),
+        ("{host}-{env:JOB}", "node1-77"),
+        ("{job}.{env:JOB}", "exp1.77"),
+        ("{env:NOT_SET}", "node1-train"),
+    ],
+)
+def test_a_template_takes_words_groups_and_the_environment(template: str, run: str) -> None:
+    assert labels("/logs/exp1/train.log", run=template, path=r"/(?P<job>\w+)/[^/]+$").run == run
+
+
+def test_a_path_that_does_not_match_leaves_the_groups_empty() -> None:
+    assert labels("/logs/train.log", run="{job}", path=r"/jobs/(?P<job>\w+)/").run == "node1-train"
+
+
+def test_a_group_named_rank_is_the_rank() -> None:
+    assert labels("/logs/rank_03.log", path=r"rank_(?P<rank>\d+)").rank == "3"
+    assert labels("/logs/r7/x.log", rank="{parent}").rank == "r7"
+
+
+def test_service_and_engine_are_as_set() -> None:
+    found = labels("/logs/x.log", service="chat-{stem}", labels={"engine": "vllm"})
+    assert (found.service, found.engine) == ("chat-x", "vllm")
+
+
+def test_ranks_are_decimal() -> None:
+    assert [decimal(rank) for rank in ("", "0", "007", "x", "²")] == ["", "0", "7", "x", "²"]
