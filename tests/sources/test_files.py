@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stoker.sources.files import BLOCK, TURN, Follower
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
