@@ -10,6 +10,7 @@ from stoker.catalog import complete
 from stoker.checks import check_pack
 from stoker.config import Settings, find_config, load_settings
 from stoker.documents import Problems
+from stoker.spec.notify import load_notify
 from stoker.spec.pack import Pack, load_pack
 
 
@@ -36,6 +37,7 @@ def checked_pack(config: str | None, *, use_config: bool = True) -> Checked:
     loaded = load_settings(find_config(config, os.environ) if use_config or config else None)
     problems = Problems()
     pack = load_pack(loaded.settings.pack, problems)
+    load_notify(loaded.settings.notify, problems)
     if not problems.found:
         pack = complete(replace(pack, links=loaded.settings.links))
         check_pack(pack, problems)

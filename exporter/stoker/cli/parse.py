@@ -21,9 +21,10 @@ from stoker.server.exposition import Exposition, number
 from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
-    from stoker.metrics import Observation
     import argparse
     from collections.abc import Iterator
+
+    from stoker.metrics import Observation
 
 _BLOCK = 1 << 20
 _SHAPES = 20

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stoker.documents import Problems
+from stoker.generate.alertmanager import alertmanager
+from stoker.generate.prometheus import prometheus
 from stoker.generate.rule_tests import rule_tests
 from stoker.generate.rules import rules
+from stoker.spec.notify import load_notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 GENERATORS: tuple[Callable[[Pack, Settings], Iterable[Artifact]], ...] = (
     lambda pack, _: rules(pack),
     lambda pack, _: rule_tests(pack),
+    lambda pack, settings: alertmanager(pack, load_notify(settings.notify, Problems())),
+    prometheus,
 )
 """A new kind of output is one file and one row here."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stoker.documents import Position, Problem
+from stoker.generate.alertmanager import route_cases
 from stoker.generate.mutation import as_problems, mutate
 from stoker.sources import programs
 
@@ -39,6 +40,7 @@ def prove(pack: Pack, root: Path) -> Iterator[Proof]:
     alertmanager = root / "alertmanager/alertmanager.yml"
     if alertmanager.exists():
         yield Proof("amtool check-config", lambda: _tool("amtool", ["check-config", str(alertmanager)]))
+        yield Proof("amtool config routes test", lambda: _routes(pack, alertmanager))
     yield Proof("every mutated rule is noticed", lambda: as_problems(mutate(pack), pack))
 
 
@@ -49,3 +51,16 @@ def _tool(name: str, arguments: Sequence[str]) -> list[Problem]:
     lines = [line.strip() for line in done.output.splitlines() if line.strip()]
     kept = [line for line in lines if "SUCCESS" not in line and not line.startswith(("Checking", "Unit Testing"))]
     return [Problem(Position(name, 0, 0), name, line) for line in kept[:200]]
+
+
+def _routes(pack: Pack, config: Path) -> list[Problem]:
+    """Every alert reaches the receiver that its severity promises."""
+    found = []
+    for case in route_cases(pack):
+        labels = [f"{name}={value}" for name, value in case.labels.items()]
+        arguments = ["config", "routes", "test", f"--config.file={config}", f"--verify.receivers={case.receiver}"]
+        done = programs.run("amtool", [*arguments, *labels])
+        if done.code:
+            says = f"{case.labels['alertname']} ({case.labels.get('severity')}) does not reach {case.receiver}"
+            found.append(Problem(Position(str(config), 1, 1), "route", says, done.output))
+    return found

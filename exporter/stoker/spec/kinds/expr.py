@@ -13,7 +13,9 @@ from stoker.spec.promql import fill
 class Expr(KindAlert):
     """PromQL whose result labels are exactly `by`; every number in it is a `$param`."""
 
-    expr_: str | dict[str, str] = setting(doc="The expression; or severity to expression, where the levels differ in kind.")
+    expr_: str | dict[str, str] = setting(
+        doc="The expression; or severity to expression, where the levels differ in kind."
+    )
     draw: str | None = setting(None, doc="Name of the parameter that is drawn as threshold into the panel.")
     draw_side: str = setting("above", doc="Whether the alert fires `above` or `below` what is drawn.")
 
