@@ -58,5 +58,15 @@ if [ ${#missing[@]} -gt 0 ]; then
     [ -e "$tools/bin/$command" ] || ln -sf "../$inside" "$tools/bin/$command"
   done <<<"$wanted"
 fi
+# Debian's Alertmanager looks for its own templates in /usr/share, where an unpacked package has put nothing. The path in
+# our copy is turned into one of the same length below the working directory, and a wrapper goes there before it starts.
+alertmanager=$tools/usr/bin/prometheus-alertmanager
+if [ -x "$alertmanager" ] && [ "$(readlink "$tools/bin/prometheus-alertmanager" 2>/dev/null)" = ../usr/bin/prometheus-alertmanager ]; then
+  LC_ALL=C sed -i 's#/usr/share/prometheus/alertmanager#/proc/self/cwd/alertmanager-assets#g' "$alertmanager"
+  ln -sfn prometheus/alertmanager "$tools/usr/share/alertmanager-assets"
+  rm -f "$tools/bin/prometheus-alertmanager"
+  printf '#!/bin/sh\ncd "%s/usr/share" && exec "%s" "$@"\n' "$tools" "$alertmanager" >"$tools/bin/prometheus-alertmanager"
+  chmod +x "$tools/bin/prometheus-alertmanager"
+fi
 if [ -x "$tools/usr/bin/tcc" ]; then ln -sf ../usr/bin/tcc "$tools/bin/tcc"; fi
 touch "$tools/.ready"
