@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,6 @@ from stoker.documents import duration_text, write_yaml
 from stoker.generate.artifact import Artifact
 from stoker.generate.rule_tests import expected_labels
 from stoker.spec.alert import Fires
-from collections.abc import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Problems
 from stoker.generate.alertmanager import alertmanager
+from stoker.generate.dashboards import dashboards
 from stoker.generate.prometheus import prometheus
 from stoker.generate.rule_tests import rule_tests
 from stoker.generate.rules import rules
@@ -24,6 +25,7 @@ GENERATORS: tuple[Callable[[Pack, Settings], Iterable[Artifact]], ...] = (
     lambda pack, _: rule_tests(pack),
     lambda pack, settings: alertmanager(pack, load_notify(settings.notify, Problems())),
     prometheus,
+    lambda pack, _: dashboards(pack),
 )
 """A new kind of output is one file and one row here."""
 
