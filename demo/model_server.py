@@ -16,7 +16,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, cast
 
-WORDS = ["the", "loss", "falls", "and", "the", "night", "is", "quiet", "until", "a", "page", "goes", "off", "and", "somebody", "wakes"]
+WORDS = [
+    "the",
+    "loss",
+    "falls",
+    "and",
+    "the",
+    "night",
+    "is",
+    "quiet",
+    "until",
+    "a",
+    "page",
+    "goes",
+    "off",
+    "and",
+    "somebody",
+    "wakes",
+]
 
 
 class ModelServer(ThreadingHTTPServer):
@@ -67,7 +84,7 @@ def ask(port: int, stop: threading.Event) -> None:
         body = json.dumps({"prompt": prompt}).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/completions", body)
         try:
-            urllib.request.urlopen(request, timeout=5).read()  # noqa: S310 - loopback
+            urllib.request.urlopen(request, timeout=5).read()
         except urllib.error.HTTPError:
             pass
         except OSError:

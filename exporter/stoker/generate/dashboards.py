@@ -30,6 +30,8 @@ def dashboards(pack: Pack) -> Iterator[Artifact]:
         spec = with_user_panels(domain)
         if spec is not None:
             content = json.loads(JSONEncoder(sort_keys=True).encode(build(domain, spec, pack).build()))
+            for number, panel in enumerate(content["panels"], 1):
+                panel["id"] = number
             text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
             yield Artifact(f"grafana/dashboards/stoker-{domain.name}.json", text)
     yield from _provisioning()

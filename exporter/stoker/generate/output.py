@@ -8,8 +8,11 @@ from stoker.documents import Problems
 from stoker.generate.alertmanager import alertmanager
 from stoker.generate.dashboards import dashboards
 from stoker.generate.prometheus import prometheus
+from stoker.generate.reference import reference
 from stoker.generate.rule_tests import rule_tests
 from stoker.generate.rules import rules
+from stoker.generate.runbooks import runbooks
+from stoker.generate.schema import schemas
 from stoker.spec.notify import load_notify
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ GENERATORS: tuple[Callable[[Pack, Settings], Iterable[Artifact]], ...] = (
     lambda pack, settings: alertmanager(pack, load_notify(settings.notify, Problems())),
     prometheus,
     lambda pack, _: dashboards(pack),
+    lambda pack, _: runbooks(pack),
+    lambda pack, _: reference(pack),
+    lambda *_: schemas(),
 )
 """A new kind of output is one file and one row here."""
 

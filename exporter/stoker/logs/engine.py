@@ -105,6 +105,7 @@ class LogEngine:
         self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
         self._saved_at = -math.inf  # the first turn is saved at once: from then on, new files are new
         self._save_took = 0.0
+        self._opened = 0
         self._saved: tuple[int, ...] = ()
         self._expired_at = steady()
         self._failing: set[str] = set()
@@ -153,8 +154,11 @@ class LogEngine:
             self._expired_at = steady
             with self._lock:
                 self._store.expire(self._clock())
-        if steady - self._saved_at >= max(_SAVE_EVERY, _SAVE_COST * self._save_took):
-            self._saved_at = steady
+        opened = sum(source.opened for source in self._sources)
+        # a file that is rotated away before it was ever saved could not be found again
+        every = _SAVE_EVERY if opened == self._opened else 0.0
+        if steady - self._saved_at >= max(every, _SAVE_COST * self._save_took):
+            self._saved_at, self._opened = steady, opened
             self.save()
         return any(source.behind for source in self._sources)
 

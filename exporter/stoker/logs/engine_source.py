@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONTEXT = 262_144
+_FORMER = 64
 _REASONS = ("decode", "too_long", "unparsable", "non_finite", "series_limit", "unreadable", "directory", "vanished")
 
 
@@ -102,6 +103,7 @@ class Source:
     Attributes:
         behind: whether there was more to read than its turn allowed.
         files: followed now; a pipe or a device that is open counts as one.
+        opened: files that were ever opened in this life.
         lag: bytes written and not read.
         says: why it cannot be read; empty while it can.
 
@@ -132,6 +134,7 @@ class Source:
         self.totals.matched["none"] = 0
         self.behind = False
         self.files = 0
+        self.opened = 0
         self.lag = 0
         self.says = ""
         self._formats = formats
@@ -144,6 +147,7 @@ class Source:
         self._gaps = LongestGap()
         self._alive_line: float | None = None
         self._readings: dict[FollowedFile | None, _Reading] = {}
+        self._former: dict[str, _Reading] = {}
         self._follower: Follower | None = None
         self._stdin: StandardInput | None = None
         self._kernel: KernelLog | None = None
@@ -203,36 +207,47 @@ class Source:
         self.says = says
 
     def _reading(self, file: FollowedFile | None) -> _Reading:
-        if file not in self._readings:
-            identity = identify(self.settings, file.path if file else self.name, self._host)
-            stream = Stream(self.settings, identity, self.totals.errors)
-            self._readings[file] = _Reading(stream, self._interpreter)
-        return self._readings[file]
+        found = self._readings.get(file)
+        if found is None:
+            identity = identify(self.settings, file.log if file else self.name, self._host)
+            found = _Reading(Stream(self.settings, identity, self.totals.errors), self._interpreter)
+            if file is not None:
+                self._know(found, file)
+            self._readings[file] = found
+        return found
+
+    def _know(self, reading: _Reading, file: FollowedFile) -> None:
+        """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
+        if file.start == 0 and file.path == file.log:
+            former = next((each for each in self._readings if each is not None and each.log == file.log), None)
+            older = self._readings.pop(former, None) if former is not None else self._former.pop(file.log, None)
+            if older is not None:
+                self._flush(older)
+                if former is not None:
+                    former.partial = 0
+                reading.interpreter = older.interpreter
+        else:
+            reading.interpreter.feed(file.before(_CONTEXT))
+        reading.forget()
 
     def _interpreter(self) -> Interpreter:
         return Interpreter(self._formats, line_length=self._limits.line_length, timezone=self._zone, clock=self._clock)
 
     def _event(self, event: Event) -> None:
         file = event.file
-        reading = self._reading(file)
         if event.kind == "opened":
-            self._remember(reading, file)
+            self.opened += 1
         elif event.kind == "data":
-            self._feed(reading, event.data)
+            self._feed(self._reading(file), event.data)
             ends = max(event.data.rfind(b"\n"), event.data.rfind(b"\r"))
             file.partial = len(event.data) - ends - 1 if ends >= 0 else file.partial + len(event.data)
-        else:
-            self._flush(reading)
+        elif file in self._readings:
+            self._flush(self._readings[file])
             file.partial = 0
             if event.kind == "ended":
-                del self._readings[file]
-
-    def _remember(self, reading: _Reading, file: FollowedFile) -> None:
-        """Let the interpreter see the lines before the first new one, so that it knows what they began; nothing of it counts."""
-        context = file.before(_CONTEXT)
-        if context:
-            reading.interpreter.feed(context)
-            reading.forget()
+                self._former[file.log] = self._readings.pop(file)
+                if len(self._former) > _FORMER:
+                    del self._former[next(iter(self._former))]
 
     def _record(self, record: Record) -> None:
         reading = self._reading(None)

@@ -14,6 +14,7 @@ from stoker.logs.units import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
     from stoker.logs.lines import Line
     from stoker.metrics.observation import Operation
 

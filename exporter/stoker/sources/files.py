@@ -34,7 +34,9 @@ class FollowedFile:
     """An open file and how far it is read.
 
     Attributes:
-        path: its name, when it was opened.
+        path: its present name.
+        log: the name under which it was written: the one before a rotation, for a copy the original's.
+        start: where reading began in this life.
         offset: bytes read.
         size: bytes that it had when it was last looked at.
         partial: of the bytes read, those of a line that has not ended; whoever takes the bytes says so.
@@ -42,8 +44,9 @@ class FollowedFile:
 
     def __init__(self, path: str, descriptor: int, offset: int) -> None:
         self.path = path
+        self.log = path
         self.descriptor = descriptor
-        self.offset = offset
+        self.offset = self.start = offset
         self.partial = 0
         status = os.fstat(descriptor)
         self.identity = (status.st_dev, status.st_ino)
@@ -52,19 +55,20 @@ class FollowedFile:
         self.quiet_since = 0.0
         self.after_cut = False
         self._changed = status.st_mtime_ns
-        self._known = position_of(path, descriptor, offset)
+        self._known = position_of(path, path, descriptor, offset)
 
     def before(self, size: int) -> bytes:
-        """Up to `size` bytes in front of the first byte that has yet to be read, from the beginning of a line on."""
-        start = max(0, self.offset - size)
-        data = os.pread(self.descriptor, self.offset - start, start)
+        """Up to `size` bytes in front of where reading began, from the beginning of a line on."""
+        start = max(0, self.start - size)
+        data = os.pread(self.descriptor, self.start - start, start)
         return data if start == 0 else data[data.find(b"\n") + 1 :]
 
     def position(self) -> Position:
         """Where a restart has to go on."""
         done = self.offset - self.partial
-        if done != self._known.offset or self.path != self._known.path:
-            self._known = position_of(self.path, self.descriptor, done)
+        known = self._known
+        if done != known.offset or self.path != known.path or self.log != known.log:
+            self._known = position_of(self.path, self.log, self.descriptor, done)
         return self._known
 
     @property
@@ -85,7 +89,7 @@ class FollowedFile:
         """Read again from the beginning."""
         self.offset = self.partial = 0
         self.after_cut = True
-        self._known = position_of(self.path, self.descriptor, 0)
+        self._known = position_of(self.path, self.log, self.descriptor, 0)
 
     def read(self) -> bytes:
         """The next block; empty at the end."""
@@ -183,13 +187,14 @@ class Follower:
             # what has lost its name is read first: its lines are older than those of its successor
             if file.identity not in names:
                 yield from self._leaving(file, now)
+            elif file.path != names[file.identity]:
+                self.rotations += 1
+                yield from self._news(file)
         yield from self._appeared(names)
         for file in list(self._files.values()):
             if file.identity in names:
                 file.named = True
-                if file.path != names[file.identity]:
-                    self.rotations += 1
-                    file.path = names[file.identity]
+                file.path = names[file.identity]
                 yield from self._news(file)
 
     def _names(self, now: float) -> dict[tuple[int, int], str]:
@@ -225,6 +230,8 @@ class Follower:
                 file = self._open(path)
                 if file is not None:
                     yield Event("opened", file)
+                    if file.log != file.path:
+                        yield from self._news(file)  # the rest of a copy is older than what its original has now
         self._first = False
 
     def _open(self, path: str) -> FollowedFile | None:
@@ -243,7 +250,7 @@ class Follower:
         self._wrong.discard((path, "unreadable"))
         try:
             file = FollowedFile(path, descriptor, 0)
-            file.offset = self._start(file)
+            file.offset = file.start = self._start(file)
             file.position()
         except OSError as error:
             os.close(descriptor)
@@ -263,6 +270,7 @@ class Follower:
         nothing = digest(b"")
         self._positions[status.st_dev, status.st_ino] = Position(
             path=path,
+            log=path,
             device=status.st_dev,
             inode=status.st_ino,
             offset=status.st_size,
@@ -280,6 +288,7 @@ class Follower:
         for each in old:
             if each.fits(file.descriptor):
                 self._positions.pop((each.device, each.inode), None)
+                file.log = each.log
                 return each.offset
         if position is not None:
             if position.path == file.path:
@@ -289,6 +298,7 @@ class Follower:
         for other in (*(each.remembered for each in self._files.values()), *self._positions.values(), *self._cut):
             # a copy made before the original is cut (copytruncate): what was read there is not read again here
             if file.path.startswith(other.path) and other.offset and other.fits(file.descriptor):
+                file.log = other.log
                 return other.offset
         if self._first and not self._from_beginning:
             return _line_start(file)

@@ -24,6 +24,7 @@ class Position:
 
     Attributes:
         path: name under which the file was last seen.
+        log: name under which it was written, see FollowedFile.
         device, inode: of the file.
         offset: bytes that are read and whose lines are complete.
         head, head_size: hash of the file's first bytes (up to 256 of those before the offset) and how many these were.
@@ -31,6 +32,7 @@ class Position:
     """
 
     path: str
+    log: str
     device: int
     inode: int
     offset: int
@@ -55,16 +57,19 @@ class Position:
     def restored(cls, state: Mapping[str, Any]) -> Position:
         """From what `state` gave."""
         numbers = {name: int(state[name]) for name in ("device", "inode", "offset", "head_size", "tail_size")}
-        return cls(path=str(state["path"]), head=str(state["head"]), tail=str(state["tail"]), **numbers)
+        return cls(
+            path=str(state["path"]), log=str(state["log"]), head=str(state["head"]), tail=str(state["tail"]), **numbers
+        )
 
 
-def position_of(path: str, descriptor: int, offset: int) -> Position:
+def position_of(path: str, log: str, descriptor: int, offset: int) -> Position:
     """The position of an open file that is read up to `offset`."""
     status = os.fstat(descriptor)
     size = min(offset, _EDGE)
     head, tail = os.pread(descriptor, size, 0), os.pread(descriptor, size, offset - size)
     return Position(
         path=path,
+        log=log,
         device=status.st_dev,
         inode=status.st_ino,
         offset=offset,
