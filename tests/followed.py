@@ -17,7 +17,7 @@ from stoker.spec.format import FormatSpec, PatternSpec
 from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from stoker.logs.store_runs import Watch
@@ -95,6 +95,8 @@ class Followed:
         state: folder of its state; None for none.
         limits: see Limits.
         clock: shared between the lives of an engine.
+        identify: see LogEngine.
+        formats: see FORMATS.
     """
 
     def __init__(
@@ -104,10 +106,11 @@ class Followed:
         limits: Limits | None = None,
         clock: Clock | None = None,
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
+        formats: Mapping[str, FormatSpec] = FORMATS,
     ) -> None:
         self.clock = clock or Clock(1_700_000_000.0)
         problems = Problems()
-        compiled = compile_formats(FORMATS, "auto", DESCS, problems)
+        compiled = compile_formats(formats, "auto", DESCS, problems)
         assert not problems.found, list(problems)
         self.engine = LogEngine(
             Settings(sources=tuple(sources), limits=limits or Limits()),

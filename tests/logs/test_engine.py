@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from followed import Followed, settings
+from followed import PACK, Followed, settings
 from stoker.config.settings import KernelSettings, Limits
 
 if TYPE_CHECKING:
@@ -278,3 +278,62 @@ def test_standard_input_is_read_to_its_end(tmp_path: Path) -> None:
         os.dup2(kept, 0)
         os.close(kept)
         os.close(reading)
+
+
+def test_a_rotated_file_stays_the_run_that_it_was(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    first = Followed(settings(logs, files=(f"{logs}/a.log*",)), state=state)
+    append(logs / "a.log", "step 1\n")
+    first.turn()
+    append(logs / "a.log", "step 2\n")
+    (logs / "a.log").rename(logs / "a.log.1")
+    append(logs / "a.log", "step 3\n")
+    seen = first.turn(6)
+    assert seen["stoker_train_reports_total{source=s,run=h-a}"] == 3
+    first.kill()
+    append(logs / "a.log.1", "step 4\n")
+    seen = Followed(settings(logs, files=(f"{logs}/a.log*",)), state=state, clock=first.clock).turn()
+    assert seen["stoker_train_reports_total{source=s,run=h-a}"] == 4
+    assert not [series for series in seen if "run=h-a.log" in series]
+
+
+def test_what_was_rotated_while_nobody_watched_belongs_to_its_run(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    append(logs / "a.log", "step 1\n")
+    first = Followed(settings(logs), state=state)
+    first.turn()
+    first.kill()
+    append(logs / "a.log", "step 2\n")
+    (logs / "a.log").rename(logs / "a.log.1")
+    append(logs / "a.log", "step 3\n")
+    seen = Followed(settings(logs), state=state, clock=first.clock).turn()
+    assert seen["stoker_train_reports_total{source=s,run=h-a}"] == 3
+    assert not [series for series in seen if "run=h-a.log" in series]
+
+
+def test_the_rest_of_a_copytruncated_log_belongs_to_its_run(tmp_path: Path) -> None:
+    followed = Followed(settings(tmp_path, files=(f"{tmp_path}/a.log*",)))
+    append(tmp_path / "a.log", "step 1\n")
+    followed.turn()
+    append(tmp_path / "a.log", "step 2\n")
+    (tmp_path / "a.log.1").write_bytes((tmp_path / "a.log").read_bytes())
+    os.truncate(tmp_path / "a.log", 0)
+    append(tmp_path / "a.log", "step 3\n")
+    seen = followed.turn()
+    assert seen["stoker_train_reports_total{source=s,run=h-a}"] == 3
+    assert not [series for series in seen if "run=h-a.log" in series]
+    assert seen["stoker_log_lines_total{source=s}"] == 3
+
+
+def test_a_log_is_still_a_serving_log_after_its_rotation(tmp_path: Path) -> None:
+    followed = Followed(settings(tmp_path), formats=PACK.formats)
+    access = 'INFO:     127.0.0.1:54321 - "GET /v1/models HTTP/1.1" 200 OK\n'
+    append(tmp_path / "a.log", access)
+    assert followed.turn()["stoker_log_matched_lines_total{source=s,format=none}"] == 0
+    (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+    append(tmp_path / "a.log", 'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: no\n')
+    seen = followed.turn()
+    assert seen["stoker_serve_errors_total{source=s,service=s,kind=exception}"] == 1
+    assert not [series for series in seen if series.startswith("stoker_train")]

@@ -329,3 +329,13 @@ def test_a_link_that_points_elsewhere_is_a_rotation(tmp_path: Path) -> None:
     link.symlink_to("2")
     assert reader.turn() == b"two\n"
     assert reader.follower.rotations == 1
+
+
+def test_a_successor_that_begins_as_the_file_before_it_did_is_read_whole(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    reader = Reader(f"{tmp_path}/*.log")
+    append(log, b"same\n")
+    reader.turn()
+    log.rename(tmp_path / "old")
+    append(log, b"same\nand more\n")
+    assert reader.turn() == b"same\nand more\n"

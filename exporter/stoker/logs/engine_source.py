@@ -148,6 +148,7 @@ class Source:
         self._alive_line: float | None = None
         self._readings: dict[FollowedFile | None, _Reading] = {}
         self._former: dict[str, _Reading] = {}
+        self._restored = False
         self._follower: Follower | None = None
         self._stdin: StandardInput | None = None
         self._kernel: KernelLog | None = None
@@ -218,15 +219,18 @@ class Source:
 
     def _know(self, reading: _Reading, file: FollowedFile) -> None:
         """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
-        if file.start == 0 and file.path == file.log:
-            former = next((each for each in self._readings if each is not None and each.log == file.log), None)
-            older = self._readings.pop(former, None) if former is not None else self._former.pop(file.log, None)
-            if older is not None:
-                self._flush(older)
-                if former is not None:
-                    former.partial = 0
-                reading.interpreter = older.interpreter
+        same = file.path == file.log
+        former = next((each for each in self._readings if each is not None and each.log == file.log), None)
+        if same and file.start == 0 and (former is not None or file.log in self._former):
+            older = self._readings.pop(former) if former is not None else self._former.pop(file.log)
+            self._flush(older)
+            if former is not None:
+                former.partial = 0
+            reading.interpreter = older.interpreter
         else:
+            if same and self._restored and file.start < _CONTEXT:
+                reading.interpreter.feed(file.former(_CONTEXT))
+                reading.interpreter.flush()
             reading.interpreter.feed(file.before(_CONTEXT))
         reading.forget()
 
@@ -338,6 +342,7 @@ class Source:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave."""
+        self._restored = True
         self.totals.restore(state["totals"])
         self._gaps.restore(state["gaps"])
         if self._follower is not None and "files" in state:

@@ -63,6 +63,25 @@ class FollowedFile:
         data = os.pread(self.descriptor, self.start - start, start)
         return data if start == 0 else data[data.find(b"\n") + 1 :]
 
+    def former(self, size: int) -> bytes:
+        """The last `size` bytes of the file that had this name before a rotation, by its name and age; empty where there is none."""
+        folder, name = os.path.split(self.log)
+        try:
+            with os.scandir(folder) as entries:
+                old = [
+                    each
+                    for each in entries
+                    if _rotated(each.name, name) and each.is_file() and each.inode() != self.identity[1]
+                ]
+            newest = max(old, key=lambda each: each.stat().st_mtime_ns, default=None)
+            if newest is None:
+                return b""
+            with open(newest.path, "rb") as file:
+                file.seek(max(0, newest.stat().st_size - size))
+                return file.read(size)
+        except OSError:
+            return b""
+
     def position(self) -> Position:
         """Where a restart has to go on."""
         done = self.offset - self.partial
@@ -297,7 +316,8 @@ class Follower:
             return 0
         for other in (*(each.remembered for each in self._files.values()), *self._positions.values(), *self._cut):
             # a copy made before the original is cut (copytruncate): what was read there is not read again here
-            if file.path.startswith(other.path) and other.offset and other.fits(file.descriptor):
+            renamed = file.path != other.path and file.path.startswith(other.path)
+            if renamed and other.offset and other.fits(file.descriptor):
                 file.log = other.log
                 return other.offset
         if self._first and not self._from_beginning:
@@ -379,6 +399,11 @@ def _line_start(file: FollowedFile) -> int:
     data = os.pread(file.descriptor, last, file.size - last)
     end = max(data.rfind(b"\n"), data.rfind(b"\r"))
     return file.size - (len(data) - end - 1) if end >= 0 or last == file.size else file.size
+
+
+def _rotated(name: str, log: str) -> bool:
+    """`a.log.1`, `a.log-20261124` and `a.log_old` for `a.log`; not compressed ones."""
+    return name.startswith(log) and name[len(log) : len(log) + 1] in (".", "-", "_") and not name.endswith(_COMPRESSED)
 
 
 def _sibling(position: Position) -> str:
