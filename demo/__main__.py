@@ -83,7 +83,7 @@ def up() -> None:
     addresses(stack)
 
 
-def simulated_gpu(stack: Stack) -> dict[str, str]:
+def simulated_gpu(_: Stack) -> dict[str, str]:
     """The environment with a simulated NVML library, when it is wanted (DEMO_GPU, default 1) and there is no GPU."""
     wanted = os.environ.get("DEMO_GPU", "1") != "0"
     if not wanted or Path("/proc/driver/nvidia/version").exists():

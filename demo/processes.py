@@ -38,6 +38,7 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file = folder / "processes.json"
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(
         self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -54,6 +55,7 @@ class Processes:
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
             )
+        self._children[process.pid] = process
         started = Started(name, process.pid, psutil.Process(process.pid).create_time())
         self._save([*self.all(), started])
         return started
@@ -89,12 +91,12 @@ class Processes:
         until = time.monotonic() + 10
         for started in found:
             while self.alive(started) and time.monotonic() < until:
-                _reap(started.pid)
+                self._reap(started.pid)
                 time.sleep(0.05)
             if self.alive(started):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(started.pid, signal.SIGKILL)
-                _reap(started.pid)
+                self._reap(started.pid, 5)
         self._file.unlink(missing_ok=True)
         return [started.name for started in found]
 
@@ -106,13 +108,15 @@ class Processes:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def _reap(self, pid: int, timeout: float = 0) -> None:
+        """Collect a child of this very process, so that no zombie is left."""
+        child = self._children.get(pid)
+        if child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout)
+
     def _save(self, started: Sequence[Started]) -> None:
         self._file.write_text(json.dumps([asdict(each) for each in started]), encoding="utf-8")
-
-
-def _reap(pid: int) -> None:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
 
 
 def port_is_free(port: int) -> bool:

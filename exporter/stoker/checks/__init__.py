@@ -9,10 +9,12 @@ from stoker.checks import (
     alert_labels,
     counters,
     expressions,
+    formats,
     names,
     overrides,
     panels,
     ranges,
+    routing,
     runbooks,
     templates,
     units,
@@ -35,6 +37,8 @@ CHECKS = (
     alert_cases.check,
     panels.check,
     overrides.check,
+    formats.check,
+    routing.check,
 )
 """A new check is one file and one row here."""
 

@@ -1,0 +1,122 @@
+"""What a user gets wrong is told in one line with its place, never in a traceback."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def stoker(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "stoker", *arguments], input=data, capture_output=True, timeout=60, check=False
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+BAD = {
+    "a broken YAML": ("sources: [", 1, "yaml: this is no YAML"),
+    "an unknown key": ("hosst: {enabled: true}\n", 1, ":1:1: unknown-key: hosst is no key here; did you mean host?"),
+    "a wrong type": ("interval: 15\n", 1, ":1:11: type: interval is a whole number; it has to be a duration"),
+    "a key twice": ("interval: 15s\ninterval: 30s\n", 1, ":2:1: duplicate-key: interval is set twice"),
+    "an unknown alert": (
+        "pack: {alerts: {GpuDwn: {for: 5m}}}\n",
+        1,
+        "unknown-alert: there is no alert GpuDwn; did you mean GpuDown?",
+    ),
+    "an unknown parameter": ("pack: {alerts: {GpuDown: {fro: 5m}}}\n", 1, "GpuDown has no parameter fro"),
+    "an unknown metric": (
+        "pack:\n  recordings:\n    a:b:c: {expr: stoker_gpu_temperatur_celsius}\n",
+        1,
+        ":3:19: unknown-metric: stoker_gpu_temperatur_celsius does not exist; did you mean stoker_gpu_temperature_celsius?",
+    ),
+    "an unknown label": (
+        "pack:\n  recordings:\n    a:b:c: {expr: 'stoker_gpu_up{gpuu=\"0\"}'}\n",
+        1,
+        "unknown-label: stoker_gpu_up has no label gpuu; did you mean gpu?",
+    ),
+    "rate over a gauge": ("pack:\n  recordings:\n    a:b:c: {expr: 'rate(stoker_gpu_up[5m])'}\n", 1, "rate-of-gauge"),
+    "a raw counter compared": (
+        "pack:\n  recordings:\n    a:b:c: {expr: stoker_host_oom_kills_total > 3}\n",
+        1,
+        "raw-counter",
+    ),
+    "a short range": (
+        "pack:\n  recordings:\n    a:b:c: {expr: 'rate(stoker_host_oom_kills_total[30s])'}\n",
+        1,
+        "short-range",
+    ),
+    "a secret in the file": ("notify: {email: {password: hunter2}}\n", 1, "a secret does not belong into stoker.yaml"),
+    "a format that does not read its sample": (
+        "pack:\n  formats:\n    own: {patterns: [{sample: x, regex: 'loss=(?P<l>{number})', set: {stoker_train_loss: l}}]}\n",
+        1,
+        "sample: own: the pattern does not read its own sample",
+    ),
+    "a pattern that backtracks": (
+        "pack:\n  formats:\n    own: {patterns: [{sample: aa, regex: '(a+)+$', set: {}}]}\n",
+        1,
+        "a repetition without bound stands inside another",
+    ),
+    "a source without origin": ("sources: [{name: a}]\n", 1, "source-origin: a source has exactly one origin"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_in_the_configuration(case: str, tmp_path: Path) -> None:
+    text, code, says = BAD[case]
+    file = tmp_path / "stoker.yaml"
+    file.write_text(text)
+    done = stoker("check", "--config", str(file))
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert str(file) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "stoker.yaml"
+    file.write_text("hosst: {}\nintervall: 5s\nlisten: 5\n")
+    lines = stoker("check", "--config", str(file)).stderr.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["unknown-key", "unknown-key", "type"]
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
+    done = stoker("serve", "--config", str(tmp_path / "none.yaml"))
+    assert done.returncode == 1
+    assert "cannot be read: No such file or directory" in done.stderr
+
+
+def test_a_taken_port_is_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = stoker("serve", "--listen", address)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1] == (
+        f"stoker: cannot listen on {address}: Address already in use; stop what uses it or choose another address with --listen"
+    )
+
+
+def test_a_log_that_is_no_log(tmp_path: Path) -> None:
+    for path, says in ((tmp_path, "Is a directory"), (tmp_path / "none.log", "No such file or directory")):
+        done = stoker("parse", str(path))
+        assert done.returncode == 2
+        assert says in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_nuls_bad_utf8_and_a_line_of_ten_megabytes_are_counted_and_stop_nothing() -> None:
+    good = b"{'loss': 0.25, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.5}\n"
+    data = b"\0" * 5000 + good + b"\xff\xfe broken \xc3\n" + b"x" * 10_000_000 + b"\n" + good
+    done = stoker("parse", "-", data=data)
+    assert done.returncode == 0
+    assert "stoker_train_loss" in done.stdout
+    for word in ("nul: 1", "decode: 1", "too_long: 1"):
+        assert word in done.stdout
