@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
+import time
 from typing import TYPE_CHECKING
 
-from followed import PACK, Followed, settings
+from followed import PACK, Followed, settings, values
 from stoker.config.settings import KernelSettings, Limits
 
 if TYPE_CHECKING:
@@ -337,3 +339,65 @@ def test_a_log_is_still_a_serving_log_after_its_rotation(tmp_path: Path) -> None
     seen = followed.turn()
     assert seen["stoker_serve_errors_total{source=s,service=s,kind=exception}"] == 1
     assert not [series for series in seen if series.startswith("stoker_train")]
+
+
+def test_a_state_in_another_form_is_set_aside_whole(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    append(logs / "a.log", "GET /a 200\n")
+    first = Followed(settings(logs), state=state)
+    first.turn()
+    first.engine.stop()
+    kept = json.loads((state / "logs.json").read_text())
+    kept["store"] = {"series": [1, 2]}
+    (state / "logs.json").write_text(json.dumps(kept))
+    second = Followed(settings(logs), state=state, clock=first.clock)
+    assert second.turn()[REQUESTS] == 1, "positions are not taken over without their values"
+    assert [path.name for path in state.iterdir() if "corrupt" in path.name]
+
+
+def test_numbers_as_large_as_can_be_stop_nothing(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    append(logs / "a.log", ("skipped " + "9" * 309 + "\n") * 2 + "skipped 1" + "0" * 307 + "\n")
+    first = Followed(settings(logs), state=state)
+    first.turn()
+    assert first.turn(6)["stoker_state_writable{}"] == 1
+    first.engine.stop()
+    second = Followed(settings(logs), state=state, clock=first.clock)
+    assert second.exposed() == {**first.exposed(), **second.exposed()}
+
+
+def test_the_engine_runs_by_itself_and_stops_when_told(tmp_path: Path) -> None:
+    followed = Followed(settings(tmp_path), state=tmp_path / "state")
+    engine = followed.engine
+    append(tmp_path / "a.log", "GET /a 200\n")
+    engine.start()
+    try:
+        until = time.monotonic() + 30
+        while values(engine.samples()).get(REQUESTS) != 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert engine.ready
+        assert followed.exposed()[REQUESTS] == 1
+    finally:
+        engine.stop()
+    assert (tmp_path / "state" / "logs.json").exists()
+
+
+def test_a_traceback_that_a_kill_cuts_in_two_counts_once(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    lines = (
+        "Traceback (most recent call last):",
+        '  File "train.py", line 7, in <module>',
+        "    main()",
+        "ValueError: no such column",
+    )
+    for life, line in enumerate(lines):
+        append(logs / "a.log", line + "\n")
+        followed = Followed(settings(logs), state=state, formats=PACK.formats)
+        seen = followed.turn()
+        followed.kill()
+        assert life < 3 or seen["stoker_train_exceptions_total{source=s,run=h-a,type=ValueError}"] == 1
+    seen = Followed(settings(logs), state=state, formats=PACK.formats).turn()
+    assert seen["stoker_train_errors_total{source=s,run=h-a,kind=exception}"] == 1

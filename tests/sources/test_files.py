@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stoker.sources.files import BLOCK, TURN, Follower
+from stoker.sources.files import TURN, Follower
+from stoker.sources.files_followed import BLOCK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -339,3 +340,74 @@ def test_a_successor_that_begins_as_the_file_before_it_did_is_read_whole(tmp_pat
     log.rename(tmp_path / "old")
     append(log, b"same\nand more\n")
     assert reader.turn() == b"same\nand more\n"
+
+
+def test_a_quiet_file_is_closed_and_read_on_when_it_changes(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    reader = Reader(f"{tmp_path}/*.log")
+    append(log, b"one\n")
+    reader.turn()
+    reader.turn()
+    reader.turn(601)
+    assert reader.events == ["opened", "data", "ended"]
+    assert reader.follower.count == 1
+    append(log, b"two\n")
+    assert reader.turn() == b"two\n"
+    second = reader.again(f"{tmp_path}/*.log")
+    assert second.turn() == b""
+
+
+def test_a_quiet_file_that_is_rotated_is_read_to_its_end(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    reader = Reader(f"{tmp_path}/*.log")
+    append(log, b"one\n")
+    reader.turn()
+    reader.turn()
+    reader.turn(601)
+    log.rename(tmp_path / "a.log.1")
+    append(tmp_path / "a.log.1", b"two\n")
+    append(log, b"three\n")
+    assert reader.turn() == b"two\nthree\n"
+
+
+def test_more_files_than_may_be_open_are_all_read_once(tmp_path: Path) -> None:
+    for number in range(600):
+        append(tmp_path / f"{number}.log", b"%d\n" % number)
+    reader = Reader(f"{tmp_path}/*.log")
+    found = b""
+    for _ in range(4):
+        found += reader.turn()
+        assert len(reader.follower._files) <= 256
+    assert sorted(found.split()) == sorted(b"%d" % number for number in range(600))
+    append(tmp_path / "7.log", b"more\n")
+    assert reader.turn() == b"more\n"
+    assert reader.follower.count == 600
+    again = reader.again(f"{tmp_path}/*.log")
+    assert b"".join(again.turn() for _ in range(4)) == b""
+
+
+def test_many_old_files_start_at_their_end(tmp_path: Path) -> None:
+    for number in range(600):
+        append(tmp_path / f"{number}.log", b"old\n")
+    reader = Reader(f"{tmp_path}/*.log", beginning=False)
+    assert b"".join(reader.turn() for _ in range(4)) == b""
+    append(tmp_path / "599.log", b"new\n")
+    assert reader.turn() == b"new\n"
+
+
+def test_a_file_that_cannot_be_read_for_a_while_is_not_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(f"{tmp_path}/*.log")
+    append(tmp_path / "a.log", b"one\n")
+    reader.turn()
+    append(tmp_path / "a.log", b"two\n")
+    with monkeypatch.context() as patch:
+
+        def broken(*_: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        patch.setattr(os, "pread", broken)
+        assert reader.turn() == b""
+        assert reader.errors["read"] >= 1
+    assert reader.turn() == b"two\n"

@@ -96,11 +96,16 @@ class LogEngine:
         self._thread: threading.Thread | None = None
         self._first_turn = threading.Event()
         kinds = {each.name: each.kind for compiled in formats.values() for each in compiled.formats}
-        self._store = Store(metrics, descs, settings.limits, kinds, watches, identify)
-        self._sources = [
-            Source(each, formats[str(each.name)], settings.limits, self._store, self._lock, clock, host)
-            for each in settings.sources
-        ]
+
+        def build() -> tuple[Store, list[Source]]:
+            store = Store(metrics, descs, settings.limits, kinds, watches, identify)
+            return store, [
+                Source(each, formats[str(each.name)], settings.limits, store, self._lock, clock, host)
+                for each in settings.sources
+            ]
+
+        self._build = build
+        self._store, self._sources = build()
         self._settings = {str(each.name): each for each in settings.sources}
         self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
         self._saved_at = -math.inf  # the first turn is saved at once: from then on, new files are new
@@ -135,7 +140,11 @@ class LogEngine:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            behind = self.run_once(self._steady())
+            try:
+                behind = self.run_once(self._steady())
+            except Exception:  # whatever it is, the next turn may go well, and a thread that ends says nothing more
+                log.exception("a turn of the log engine failed")
+                behind = False
             self._first_turn.set()
             if not behind:
                 self._stopping.wait(INTERVAL)
@@ -189,6 +198,9 @@ class LogEngine:
             self._store.restore(kept["store"], self._settings)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self._state.set_aside(repr(error))
+            self._store, self._sources = (
+                self._build()
+            )  # positions without their values would lose what lies before them
 
     def save(self) -> bool:
         """Save positions and values of one moment, unless nothing has changed; whether they are saved."""

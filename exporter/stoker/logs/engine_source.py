@@ -14,7 +14,7 @@ from stoker.logs.interpreter import Interpreter
 from stoker.logs.store import Store, Stream
 from stoker.metrics import Observation, Sample, own
 from stoker.metrics.longest import LongestGap
-from stoker.sources.files import Event, FollowedFile, Follower
+from stoker.sources.files import Event, Follower
 from stoker.sources.kernel import KernelLog, Record, is_device
 from stoker.sources.stdin import StandardInput
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stoker.config.settings import Limits, SourceSettings
     from stoker.logs.formats import CompiledFormats
     from stoker.logs.interpreter import LineStats
+    from stoker.sources.files_followed import FollowedFile
 
 log = logging.getLogger(__name__)
 
@@ -221,11 +222,12 @@ class Source:
         """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
         same = file.path == file.log
         former = next((each for each in self._readings if each is not None and each.log == file.log), None)
-        if same and file.start == 0 and (former is not None or file.log in self._former):
-            older = self._readings.pop(former) if former is not None else self._former.pop(file.log)
+        older = self._former.pop(file.log, None) if same else None
+        if same and file.start == 0 and former is not None:
+            older = self._readings.pop(former)
             self._flush(older)
-            if former is not None:
-                former.partial = 0
+            former.partial = 0
+        if older is not None:
             reading.interpreter = older.interpreter
         else:
             if same and self._restored and file.start < _CONTEXT:

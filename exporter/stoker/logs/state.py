@@ -81,7 +81,7 @@ class StateFile:
         part = self._path.with_name(f"{self._path.name}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            text = json.dumps({"version": VERSION, **value}, separators=(",", ":"), allow_nan=False).encode()
+            text = json.dumps({"version": VERSION, **value}, separators=(",", ":")).encode()
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
             with open(descriptor, "wb") as file:
                 file.write(text)

@@ -1,7 +1,7 @@
 """Follows files by glob: from where reading ended, across rotation, deletion and truncation, each byte once.
 
-A followed file stays open, so that what is written to it after a rename or a removal is still read and its inode cannot be given
-to another. Its name is looked at once a turn. Nothing that happens to one file stops the others; it is counted.
+A file that is written to stays open, so that what comes after a rename or a removal is still read and its inode cannot be given to
+another. One that was quiet for ten minutes is closed and only looked at, so that thousands of old files cost no descriptors. Nothing that happens to one file stops the others; it is counted.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from stoker.sources.files_followed import COMPRESSED, FollowedFile
 from stoker.sources.files_found import Globs
-from stoker.sources.files_position import Position, digest, position_of
+from stoker.sources.files_position import Position, digest
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -20,118 +21,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BLOCK = 262_144
-"""Bytes that are read at once."""
 TURN = 16
 """Blocks that one file gets before it is another's turn."""
 _LEAVING = 60.0
+_QUIET = 600.0
+_OPEN = 256
 _KEPT = 1000
-_CONTEXT = 262_144
-_COMPRESSED = (".gz", ".zst", ".xz", ".bz2")
 
 
-class FollowedFile:
-    """An open file and how far it is read.
+class _Seen(NamedTuple):
+    """A file that matches: its path, and its size and time of change."""
 
-    Attributes:
-        path: its present name.
-        log: the name under which it was written: the one before a rotation, for a copy the original's.
-        start: where reading began in this life.
-        offset: bytes read.
-        size: bytes that it had when it was last looked at.
-        partial: of the bytes read, those of a line that has not ended; whoever takes the bytes says so.
-    """
-
-    def __init__(self, path: str, descriptor: int, offset: int) -> None:
-        self.path = path
-        self.log = path
-        self.descriptor = descriptor
-        self.offset = self.start = offset
-        self.partial = 0
-        status = os.fstat(descriptor)
-        self.identity = (status.st_dev, status.st_ino)
-        self.size = status.st_size
-        self.named = True
-        self.quiet_since = 0.0
-        self.after_cut = False
-        self._changed = status.st_mtime_ns
-        self._known = position_of(path, path, descriptor, offset)
-
-    def before(self, size: int) -> bytes:
-        """Up to `size` bytes in front of where reading began, from the beginning of a line on."""
-        start = max(0, self.start - size)
-        data = os.pread(self.descriptor, self.start - start, start)
-        return data if start == 0 else data[data.find(b"\n") + 1 :]
-
-    def former(self, size: int) -> bytes:
-        """The last `size` bytes of the file that had this name before a rotation, by its name and age; empty where there is none."""
-        folder, name = os.path.split(self.log)
-        try:
-            with os.scandir(folder) as entries:
-                old = [
-                    each
-                    for each in entries
-                    if _rotated(each.name, name) and each.is_file() and each.inode() != self.identity[1]
-                ]
-            newest = max(old, key=lambda each: each.stat().st_mtime_ns, default=None)
-            if newest is None:
-                return b""
-            with open(newest.path, "rb") as file:
-                file.seek(max(0, newest.stat().st_size - size))
-                return file.read(size)
-        except OSError:
-            return b""
-
-    def position(self) -> Position:
-        """Where a restart has to go on."""
-        done = self.offset - self.partial
-        known = self._known
-        if done != known.offset or self.path != known.path or self.log != known.log:
-            self._known = position_of(self.path, self.log, self.descriptor, done)
-        return self._known
-
-    @property
-    def remembered(self) -> Position:
-        """The position when it was last taken: the one to use once the content may be gone."""
-        return self._known
-
-    def cut(self) -> bool:
-        """Whether the content that was read is gone: the file is shorter, or not what it was up to where it was read."""
-        status = os.fstat(self.descriptor)
-        self.size = status.st_size
-        if self.size == self.offset and status.st_mtime_ns == self._changed:
-            return False
-        self._changed = status.st_mtime_ns
-        return self.size < self.offset or not self._known.fits(self.descriptor)
-
-    def restart(self) -> None:
-        """Read again from the beginning."""
-        self.offset = self.partial = 0
-        self.after_cut = True
-        self._known = position_of(self.path, self.log, self.descriptor, 0)
-
-    def read(self) -> bytes:
-        """The next block; empty at the end."""
-        if self.after_cut:
-            # a writer without O_APPEND goes on where it was: the hole before that is no text
-            try:
-                self.offset = os.lseek(self.descriptor, self.offset, os.SEEK_DATA)
-            except OSError:
-                return b""
-        data = os.pread(self.descriptor, BLOCK, self.offset)
-        self.offset += len(data)
-        if self.after_cut:
-            data = data.lstrip(b"\0")
-            self.after_cut = not data
-        self.size = max(self.size, self.offset)
-        return data
+    path: str
+    change: tuple[int, int]
 
 
 class Event(NamedTuple):
     """What happened to a file.
 
     Attributes:
-        kind: `opened` (data may follow from its offset), `data`, `cut` (what follows begins anew), `ended` (nothing follows).
+        kind: `opened` (data may follow from its offset), `data`, `cut` (what follows begins anew), `ended` (nothing follows, or
+            after a long pause and as a file opened again).
         file: the file.
         data: the bytes, for `data`.
     """
@@ -155,6 +65,7 @@ class Follower:
         self._from_beginning = from_beginning
         self._errors = errors
         self._files: dict[tuple[int, int], FollowedFile] = {}
+        self._quiet: dict[tuple[int, int], tuple[int, int]] = {}
         self._positions: dict[tuple[int, int], Position] = {}
         self._unsought: dict[tuple[int, int], Position] = {}
         self._cut: list[Position] = []
@@ -175,8 +86,9 @@ class Follower:
 
     def state(self) -> list[dict[str, Any]]:
         """Positions as plain values."""
-        waiting = [position for key, position in self._positions.items() if key not in self._files][-_KEPT:]
-        return [each.state() for each in (*waiting, *(file.position() for file in self._files.values()))]
+        gone = [position for key, position in self._positions.items() if key not in self._quiet][-_KEPT:]
+        quiet = [self._positions[key] for key in self._quiet]
+        return [each.state() for each in (*gone, *quiet, *(file.position() for file in self._files.values()))]
 
     @property
     def started(self) -> bool:
@@ -186,7 +98,7 @@ class Follower:
     @property
     def count(self) -> int:
         """Files followed."""
-        return len(self._files)
+        return len(self._files) + len(self._quiet)
 
     @property
     def lag(self) -> int:
@@ -201,57 +113,80 @@ class Follower:
         """
         self.behind = False
         names = self._names(now)
+        for identity in [each for each in self._quiet if each not in names]:
+            del self._quiet[identity]
+            self._unsought[identity] = self._positions[identity]
         yield from self._renamed(names)
         for file in list(self._files.values()):
             # what has lost its name is read first: its lines are older than those of its successor
             if file.identity not in names:
                 yield from self._leaving(file, now)
-            elif file.path != names[file.identity]:
+            elif file.path != names[file.identity].path:
                 self.rotations += 1
                 yield from self._news(file)
         yield from self._appeared(names)
         for file in list(self._files.values()):
             if file.identity in names:
                 file.named = True
-                file.path = names[file.identity]
+                file.path = names[file.identity].path
+                before = file.offset
                 yield from self._news(file)
+                if file.offset != before or not file.quiet_since:
+                    file.quiet_since = now
+                elif now - file.quiet_since >= _QUIET:
+                    yield from self._rest(file)
 
-    def _names(self, now: float) -> dict[tuple[int, int], str]:
-        """Path by device and inode of everything that matches and is a file."""
-        names: dict[tuple[int, int], str] = {}
+    def _names(self, now: float) -> dict[tuple[int, int], _Seen]:
+        """What matches and is a file, by device and inode."""
+        names: dict[tuple[int, int], _Seen] = {}
         wrong: set[tuple[str, str]] = set()
         for path in self._globs.paths(now):
             try:
                 status = os.stat(path)
             except OSError:
                 continue  # gone since the folder was read, or a link to nothing
-            if path.endswith(_COMPRESSED):
+            if path.endswith(COMPRESSED):
                 self._complain(path, "compressed", wrong)
             elif stat.S_ISDIR(status.st_mode):
                 self._complain(path, "directory", wrong)
             elif not stat.S_ISREG(status.st_mode):
                 self._complain(path, "no_file", wrong)
             else:
-                names.setdefault((status.st_dev, status.st_ino), path)
-        self._wrong = wrong | {each for each in self._wrong if each[1] == "unreadable" and each[0] in names.values()}
+                seen = _Seen(path, (status.st_size, status.st_mtime_ns))
+                names.setdefault((status.st_dev, status.st_ino), seen)
+        there = {seen.path for seen in names.values()} if self._wrong else set()
+        self._wrong = wrong | {each for each in self._wrong if each[1] in ("unreadable", "read") and each[0] in there}
         return names
 
-    def _complain(self, path: str, reason: str, now_wrong: set[tuple[str, str]]) -> None:
-        """Count and say something once, for as long as it lasts."""
-        now_wrong.add((path, reason))
+    def _complain(self, path: str, reason: str, wrong: set[tuple[str, str]], why: str | None = None) -> None:
+        """Count and say something once, for as long as it lasts: until it is no longer in `wrong`."""
         if (path, reason) not in self._wrong:
             self._errors[reason] += 1
-            log.warning("file not followed path=%s reason=%s", path, reason)
+            log.warning("file not followed path=%s reason=%s why=%s", path, reason, why or "no text file")
+        wrong.add((path, reason))
 
-    def _appeared(self, names: dict[tuple[int, int], str]) -> Iterator[Event]:
-        for identity, path in names.items():
-            if identity not in self._files:
-                file = self._open(path)
-                if file is not None:
-                    yield Event("opened", file)
-                    if file.log != file.path:
-                        yield from self._news(file)  # the rest of a copy is older than what its original has now
+    def _appeared(self, names: dict[tuple[int, int], _Seen]) -> Iterator[Event]:
+        for identity, seen in names.items():
+            if identity in self._files or self._quiet.get(identity) == seen.change:
+                continue
+            if len(self._files) >= _OPEN:
+                idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
+                if not idle:
+                    self.behind = True
+                    return
+                yield from self._rest(min(idle, key=lambda each: each.changed))
+            file = self._open(seen.path)
+            if file is not None:
+                yield Event("opened", file)
+                if file.log != file.path:
+                    yield from self._news(file)  # the rest of a copy is older than what its original has now
         self._first = False
+
+    def _rest(self, file: FollowedFile) -> Iterator[Event]:
+        """Close a file in which nothing happens; it is opened again when its size or time changes."""
+        status = os.fstat(file.descriptor)
+        yield from self._end(file)
+        self._quiet[file.identity] = (status.st_size, status.st_mtime_ns)
 
     def _open(self, path: str) -> FollowedFile | None:
         try:
@@ -259,10 +194,7 @@ class Follower:
         except FileNotFoundError:
             return None
         except OSError as error:
-            if (path, "unreadable") not in self._wrong:
-                log.warning("file not readable path=%s why=%s", path, error.strerror)
-                self._errors["unreadable"] += 1
-                self._wrong.add((path, "unreadable"))
+            self._complain(path, "unreadable", self._wrong, error.strerror)
             if self._first and not self._from_beginning:
                 self._skip(path)
             return None
@@ -273,10 +205,10 @@ class Follower:
             file.position()
         except OSError as error:
             os.close(descriptor)
-            log.warning("file not readable path=%s why=%s", path, error.strerror)
-            self._errors["read"] += 1
+            self._complain(path, "read", self._wrong, error.strerror)
             return None
         self._positions.pop(file.identity, None)
+        self._quiet.pop(file.identity, None)
         self._files[file.identity] = file
         return file
 
@@ -321,11 +253,11 @@ class Follower:
                 file.log = other.log
                 return other.offset
         if self._first and not self._from_beginning:
-            return _line_start(file)
+            return file.last_line()
         return 0
 
-    def _renamed(self, names: dict[tuple[int, int], str]) -> Iterator[Event]:
-        """Files of an earlier life that were rotated meanwhile: found beside their old name, what is left of them is read."""
+    def _renamed(self, names: dict[tuple[int, int], _Seen]) -> Iterator[Event]:
+        """Files that were rotated while they were not open: found beside their old name, what is left of them is read."""
         for identity, position in self._unsought.items():
             if identity in names or identity in self._files:
                 continue
@@ -346,7 +278,7 @@ class Follower:
     def _leaving(self, file: FollowedFile, now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""
         if file.named:
-            file.named, file.quiet_since = False, now
+            file.named, file.quiet_since = False, 0.0
             removed = os.fstat(file.descriptor).st_nlink == 0
             self.rotations += not removed or os.path.lexists(file.path)
             if removed and not os.path.lexists(file.path):
@@ -361,8 +293,16 @@ class Follower:
 
     def _end(self, file: FollowedFile) -> Iterator[Event]:
         yield Event("ended", file)
+        try:
+            self._positions[file.identity] = file.position()
+        except OSError:
+            self._positions[file.identity] = file.remembered
         os.close(file.descriptor)
         self._files.pop(file.identity, None)
+        if len(self._positions) > len(self._quiet) + 2 * _KEPT:
+            gone = [key for key in self._positions if key not in self._quiet]
+            for key in gone[:-_KEPT]:
+                del self._positions[key]
 
     def _news(self, file: FollowedFile) -> Iterator[Event]:
         try:
@@ -376,12 +316,12 @@ class Follower:
                 data = file.read() if file.size > file.offset else b""
                 if not data:
                     break
+                self._wrong.discard((file.path, "read"))
                 yield Event("data", file, data)
             self.behind = self.behind or file.size > file.offset
             file.position()
         except OSError as error:
-            self._errors["read"] += 1
-            log.warning("file not readable path=%s why=%s", file.path, error.strerror)
+            self._complain(file.path, "read", self._wrong, error.strerror)
             yield from self._end(file)
 
     def close(self) -> None:
@@ -391,19 +331,6 @@ class Follower:
             self._positions[file.identity] = position
             os.close(file.descriptor)
         self._files.clear()
-
-
-def _line_start(file: FollowedFile) -> int:
-    """The file's end, or the start of its last line when that has not ended: the line is completed after the start."""
-    last = min(file.size, _CONTEXT)
-    data = os.pread(file.descriptor, last, file.size - last)
-    end = max(data.rfind(b"\n"), data.rfind(b"\r"))
-    return file.size - (len(data) - end - 1) if end >= 0 or last == file.size else file.size
-
-
-def _rotated(name: str, log: str) -> bool:
-    """`a.log.1`, `a.log-20261124` and `a.log_old` for `a.log`; not compressed ones."""
-    return name.startswith(log) and name[len(log) : len(log) + 1] in (".", "-", "_") and not name.endswith(_COMPRESSED)
 
 
 def _sibling(position: Position) -> str:
