@@ -1,65 +1,130 @@
-"""TEMPORARY by the lead so that the catalogue loads: the GPU engineer replaces this file."""
+"""The GPU collector: takes one look at all GPUs and lets one file for each thing measured read its part of it.
+
+It is one collector and not one for each file, so that a machine without a driver is said once, and so that a call that hangs holds one
+thread. A part that fails costs only its own series.
+"""
 
 from __future__ import annotations
 
-from stoker.metrics import Desc, Kind
+import logging
+from typing import TYPE_CHECKING, NamedTuple
 
-_G = ("gpu", "uuid")
-_M = (*_G, "gpu_instance", "compute_instance")
-
-
-def _d(name: str, labels: str = "", *, mig: bool = False) -> Desc:
-    kind = Kind.COUNTER if name.endswith("_total") else Kind.GAUGE
-    base: tuple[str, ...] = _M if mig else _G
-    return Desc(f"stoker_{name}", kind, name.replace("_", " "), (*base, *labels.split()))
-
-
-GPU_DESCS = (
-    _d("gpu_info", "name pci_bus_id serial vbios driver cuda architecture mig_mode"),
-    _d("gpu_up"),
-    _d("gpu_errors_total", "call error"),
-    Desc("stoker_gpu_devices", Kind.GAUGE, "GPUs that the driver sees"),
-    Desc("stoker_gpu_pci_devices", Kind.GAUGE, "GPUs on the bus"),
-    Desc("stoker_gpu_devices_boot_max", Kind.GAUGE, "Most GPUs that this boot has seen"),
-    _d("gpu_utilization_ratio", mig=True),
-    _d("gpu_memory_controller_utilization_ratio"),
-    _d("gpu_engine_utilization_ratio", "engine"),
-    *(_d(f"gpu_memory_{x}_bytes", mig=True) for x in ("total", "used", "free", "reserved")),
-    _d("gpu_temperature_celsius", "sensor"),
-    _d("gpu_temperature_threshold_celsius", "threshold"),
-    _d("gpu_temperature_margin_celsius"),
-    _d("gpu_power_watts"),
-    _d("gpu_power_limit_watts"),
-    _d("gpu_energy_joules_total"),
-    _d("gpu_clock_hertz", "clock"),
-    _d("gpu_clock_max_hertz", "clock"),
-    _d("gpu_fan_speed_ratio"),
-    _d("gpu_performance_state"),
-    _d("gpu_throttle_active", "reason"),
-    _d("gpu_throttle_seconds_total", "reason"),
-    _d("gpu_ecc_errors_total", "type scope", mig=True),
-    _d("gpu_remapped_rows_total", "cause"),
-    _d("gpu_remap_pending"),
-    _d("gpu_remap_failed"),
-    _d("gpu_retired_pages_total", "cause"),
-    _d("gpu_pcie_link_generation", "state"),
-    _d("gpu_pcie_link_width", "state"),
-    _d("gpu_pcie_replays_total"),
-    _d("gpu_pcie_bytes_total", "direction"),
-    _d("gpu_nvlink_up", "link"),
-    _d("gpu_nvlink_errors_total", "link type"),
-    _d("gpu_nvlink_bytes_total", "direction"),
-    _d("gpu_fabric_state"),
-    _d("gpu_activity_ratio", "unit", mig=True),
-    _d("gpu_recovery_action"),
-    _d("gpu_xid_errors_total", "xid severity"),
-    _d("gpu_xid_last_timestamp_seconds", "xid severity"),
-    Desc("stoker_nvswitch_sxid_errors_total", Kind.COUNTER, "SXIDs", ("switch", "sxid", "severity")),
-    Desc("stoker_nvswitch_sxid_last_timestamp_seconds", Kind.GAUGE, "Last SXID", ("switch", "sxid", "severity")),
-    _d("gpu_workload_info", "workload kind"),
-    _d("gpu_process_memory_bytes", "pid command user namespace pod container slurm_job", mig=True),
-    _d("gpu_processes", "type", mig=True),
-    _d("gpu_power_peak_watts"),
-    _d("gpu_utilization_peak_ratio"),
-    _d("gpu_utilization_min_ratio"),
+from stoker.collectors import (
+    gpu_activity,
+    gpu_clocks,
+    gpu_devices,
+    gpu_ecc,
+    gpu_info,
+    gpu_memory,
+    gpu_nvlink,
+    gpu_pcie,
+    gpu_power,
+    gpu_processes,
+    gpu_recovery,
+    gpu_temperature,
+    gpu_throttle,
+    gpu_utilization,
+    gpu_xid,
 )
+from stoker.collectors.collector import Collector, Reading
+from stoker.errors import SourceError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from stoker.metrics import Desc, Sample
+    from stoker.sources.nvml import NvmlGate
+    from stoker.sources.nvml_values import Gpu
+
+log = logging.getLogger(__name__)
+
+
+class Part(NamedTuple):
+    """One thing measured: its name, its metrics, and how it is read from a GPU that answers."""
+
+    name: str
+    descs: tuple[Desc, ...]
+    read: Callable[[Gpu], Iterable[Sample]]
+
+
+_PARTS = (
+    Part("utilization", gpu_utilization.DESCS, gpu_utilization.read),
+    Part("memory", gpu_memory.DESCS, gpu_memory.read),
+    Part("temperature", gpu_temperature.DESCS, gpu_temperature.read),
+    Part("power", gpu_power.DESCS, gpu_power.read),
+    Part("clocks", gpu_clocks.DESCS, gpu_clocks.read),
+    Part("throttle", gpu_throttle.DESCS, gpu_throttle.read),
+    Part("ecc", gpu_ecc.DESCS, gpu_ecc.read),
+    Part("pcie", gpu_pcie.DESCS, gpu_pcie.read),
+    Part("nvlink", gpu_nvlink.DESCS, gpu_nvlink.read),
+    Part("recovery", gpu_recovery.DESCS, gpu_recovery.read),
+)
+
+GPU_DESCS: tuple[Desc, ...] = (
+    *gpu_info.DESCS,
+    *gpu_devices.DESCS,
+    *(desc for part in _PARTS for desc in part.descs),
+    *gpu_processes.DESCS,
+    *gpu_activity.DESCS,
+    *gpu_xid.DESCS,
+)
+"""Every metric of GPUs, those that the kernel's log gives included."""
+
+
+class Gpus:
+    """All GPUs.
+
+    Args:
+        nvml: the gate.
+        parts: what is read of a GPU that answers.
+        required: whether it is a failure when there is no driver.
+    """
+
+    name = "gpu"
+    descs = GPU_DESCS
+
+    def __init__(self, nvml: NvmlGate, parts: tuple[Part, ...], *, required: bool = False) -> None:
+        self._nvml = nvml
+        self._parts = parts
+        self._required = required
+        self._broken: set[str] = set()
+
+    def collect(self) -> Reading:
+        """Look once."""
+        try:
+            snapshot = self._nvml.snapshot()
+        except UnavailableError as error:
+            if self._required:
+                raise SourceError(str(error)) from error
+            raise
+        reading = Reading(failures=list(snapshot.failures))
+        reading.samples += gpu_devices.read_all(snapshot)
+        for gpu in snapshot.gpus:
+            reading.samples += gpu_info.read(gpu)
+            if gpu.up:
+                for part in self._parts:
+                    self._read(part, gpu, reading)
+        return reading
+
+    def _read(self, part: Part, gpu: Gpu, reading: Reading) -> None:
+        try:
+            reading.samples += list(part.read(gpu))
+        except Exception as error:
+            # a bug of ours, or a driver that answers what nobody expects: it may cost this part of this GPU only
+            reading.failures.append(f"GPU {gpu.gpu}: {part.name}: {type(error).__name__}: {error}")
+            if part.name not in self._broken:
+                self._broken.add(part.name)
+                log.exception("collector=gpu part=%s gpu=%s", part.name, gpu.gpu)
+
+
+def gpu_collectors(nvml: NvmlGate, *, required: bool = False, process_limit: int = 200) -> tuple[Collector, ...]:
+    """What collects GPUs.
+
+    Args:
+        nvml: the gate to them.
+        required: `gpu.enabled: true`: a machine without a driver is a failure.
+        process_limit: processes of one GPU whose memory is told.
+    """
+    processes = gpu_processes.GpuProcesses(nvml.procfs, nvml.process_user, process_limit)
+    parts = (*_PARTS, Part("processes", gpu_processes.DESCS, processes.read))
+    return (Gpus(nvml, parts, required=required),)

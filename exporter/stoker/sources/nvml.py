@@ -1,0 +1,328 @@
+"""The gate to NVIDIA's management library: one look at all GPUs, through a child process.
+
+No library, or no driver, is a normal state (UnavailableError). The library is looked for again when the driver's files in /proc change and
+once an hour; a NVML that failed otherwise is asked again after half a minute. A call that hangs costs its device a pause, longer
+each time, and nobody else anything: the child is replaced at once and the other GPUs are read in the same round.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stoker.errors import SourceError, UnavailableError
+from stoker.sources.nvml_known import KnownGpus
+from stoker.sources.nvml_process import HungError, NvmlProcess
+from stoker.sources.nvml_values import ErrorKey, Gpu, Instance, Link, Snapshot
+from stoker.sources.pci import count_gpus, normal_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping
+
+log = logging.getLogger(__name__)
+
+_NO_DRIVER = frozenset({"LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED"})
+_LOOK_AGAIN = 3600.0
+_TRY_AGAIN = 30.0
+_RENEW_EVERY = 300.0
+_FIRST_PAUSE = 60.0
+_LONGEST_PAUSE = 900.0
+_MOST_HANGS = 2
+"""Hangs in one round after which the rest of the GPUs waits for the next."""
+_ROUND = 1.6
+"""Seconds that a round may take, by those that a call may: with a default of 5 it ends before the collector's own 10."""
+_ARCHITECTURES = {
+    2: "Kepler",
+    3: "Maxwell",
+    4: "Pascal",
+    5: "Volta",
+    6: "Turing",
+    7: "Ampere",
+    8: "Ada",
+    9: "Hopper",
+    10: "Blackwell",
+    13: "Rubin",
+}
+
+
+class NvmlGate:
+    """All GPUs of this machine.
+
+    Args:
+        sysfs: usually /sys.
+        procfs: usually /proc.
+        memory: a small mapping that the application keeps across restarts.
+        clock: seconds since the epoch.
+        monotonic: seconds that never go back; also of the pauses.
+        env: the child's environment, and where NVIDIA_VISIBLE_DEVICES is looked up.
+        deadline: seconds that one NVML call may take.
+        process_user: `off`, `uid` or `name`: whether processes are told with their user.
+        dev: usually /dev.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything of the outside world can be moved by a test
+        self,
+        *,
+        sysfs: Path = Path("/sys"),
+        procfs: Path = Path("/proc"),
+        memory: MutableMapping[str, object] | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        env: Mapping[str, str] | None = None,
+        deadline: float = 5.0,
+        process_user: str = "off",
+        dev: Path = Path("/dev"),
+    ) -> None:
+        self.procfs = procfs
+        self.process_user = process_user
+        self._sysfs = sysfs
+        self._dev = dev
+        self._clock = clock
+        self._monotonic = monotonic
+        self._env = dict(os.environ if env is None else env)
+        self._deadline = deadline
+        self._known = KnownGpus({} if memory is None else memory)
+        self._process = NvmlProcess(self._env, deadline)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._errors: dict[ErrorKey, int] = {}
+        self._paused: dict[int, tuple[float, float]] = {}
+        self._blocked: tuple[float, str, str, object] | None = None
+        self._driver: object = None
+        self._renew_at = 0.0
+        self._last: tuple[float, Snapshot] | None = None
+
+    def snapshot(self, fresh: float = 0.0) -> Snapshot:
+        """Look at all GPUs, or give a look that is at most `fresh` seconds old.
+
+        Raises:
+            UnavailableError: there is no driver here, and no GPU was ever known.
+        """
+        with self._lock:
+            now = self._monotonic()
+            if self._last is not None and fresh and now - self._last[0] <= fresh:
+                return self._last[1]
+            found = self._look(now)
+            self._last = (now, found)
+            return found
+
+    def identify(self, pci_bus_id: str) -> tuple[str, str] | None:
+        """Index and uuid of the GPU at a PCI address (`PCI:0000:91:00`, `00000000:91:00.0`, `0000:91:00.0`), also of one that is gone."""
+        return self._known.identify(pci_bus_id)
+
+    def forget(self, uuid: str) -> bool:
+        """Forget a GPU that is gone for good; whether it was known."""
+        return self._known.forget(uuid)
+
+    def close(self) -> None:
+        """End the child, within a second; a look that is under way fails."""
+        self._closed = True
+        self._process.kill()
+        if self._lock.acquire(timeout=1.0):
+            try:
+                self._process.end()
+            finally:
+                self._lock.release()
+
+    def _look(self, now: float) -> Snapshot:
+        driver = self._driver_token()
+        if driver != self._driver:
+            # loaded, unloaded or updated: a library that is loaded already would not fit any more
+            self._driver = driver
+            self._blocked = None
+            self._paused.clear()
+            self._process.end()
+        failures: list[str] = []
+        devices: int | None = 0
+        gpus: list[Gpu] = []
+        if self._closed:
+            raise SourceError("the gate to NVML is closed")
+        if self._blocked is None or now >= self._blocked[0]:
+            self._blocked = None
+            devices, gpus = self._ask(now, failures)
+        if self._blocked is not None:
+            _, call, error, _ = self._blocked
+            failures.append(f"{call}: {error}")
+            devices = None if error in _NO_DRIVER else 0
+            self._known.note((), self._clock())
+            if devices is None and not self._known.gone(()):
+                raise UnavailableError(
+                    "no NVIDIA driver on this machine"
+                    if error == "DRIVER_NOT_LOADED"
+                    else "no libnvidia-ml.so.1 on this machine"
+                )
+        gone = self._known.gone([gpu.uuid for gpu in gpus])
+        failures += [f"GPU {gpu.gpu} ({gpu.uuid}) was known and is gone" for gpu in gone if self._blocked is None]
+        return Snapshot(
+            gpus=tuple(sorted((*gpus, *gone), key=_by_index)),
+            devices=devices,
+            pci_devices=self._pci_devices(),
+            boot_max=self._known.boot_max(self._boot(), devices),
+            errors=dict(self._errors),
+            failures=tuple(failures),
+            restarts=max(0, self._process.started - 1),
+            left=self._process.left(),
+        )
+
+    def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu]]:
+        """Ask the child, and its replacement when it hangs, until every device that is not paused was read."""
+        until = time.monotonic() + self._deadline * _ROUND
+        read: dict[int, Gpu] = {}
+        paused = {index for index, (end, _) in self._paused.items() if now < end}
+        count = 0
+        for _ in range(_MOST_HANGS + 1):
+            try:
+                count = self._collect(read, paused, failures, until)
+                break
+            except HungError as hung:
+                failures.append(str(hung))
+                log.warning("nvml call=%s gpu=%d does not return; its process is replaced", hung.call, hung.index)
+                if hung.index < 0:
+                    self._count("", "", hung.call, "TIMEOUT")
+                    self._block(now, hung.call, "TIMEOUT")
+                    break
+                self._count(str(hung.index), self._known.uuid_at(hung.index), hung.call, "TIMEOUT")
+                _, before = self._paused.get(hung.index, (0.0, _FIRST_PAUSE / 2))
+                pause = min(2 * before, _LONGEST_PAUSE)
+                self._paused[hung.index] = (now + pause, pause)
+                paused.add(hung.index)
+                count = max(count, hung.index + 1)
+            except SourceError as error:
+                failures.append(str(error))
+                self._count("", "", "nvmlInit", "PROCESS_ENDED")
+                self._block(now, "nvmlInit", "PROCESS_ENDED")
+                break
+            if time.monotonic() >= until:
+                break
+        for index in paused - set(read):
+            if index < count:
+                read[index] = self._down(index, self._known.uuid_at(index))
+        for index in [index for index in self._paused if index in read and read[index].up]:
+            del self._paused[index]
+        live = [gpu for gpu in read.values() if gpu.up]
+        if len(live) < len(read) and now >= self._renew_at:
+            # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
+            self._renew_at = now + _RENEW_EVERY
+            self._process.end()
+        self._known.note(live, self._clock())
+        return count, [read[index] for index in sorted(read)]
+
+    def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str], until: float) -> int:
+        """One request: put what each device answers into `read`; how many devices the driver sees."""
+        system: dict[str, Any] = {}
+        for answer in self._process.ask(paused | set(read), until):
+            if "fatal" in answer:
+                call, error = answer["fatal"]
+                if not self._closed:
+                    self._count("", "", call, error)
+                self._block(self._monotonic(), call, error)
+            elif "count" in answer:
+                system = answer
+            else:
+                gpu = self._gpu(answer, system)
+                read[int(answer["index"])] = gpu
+                for call, error in answer["errors"]:
+                    self._count(gpu.gpu, gpu.uuid, call, error)
+                    failures.append(f"GPU {gpu.gpu}: {call}: {error}")
+        return int(system.get("count", 0))
+
+    def _gpu(self, answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
+        index = str(answer["index"])
+        uuid = answer["uuid"] or self._known.uuid_at(answer["index"])
+        gone = [error for _, error in answer["errors"] if error in ("GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND")]
+        values = answer.get("values", {})
+        static = answer.get("static", {})
+        # when every call fails in the same way, as after a change of the container's permissions, the GPU is as good as gone
+        up = bool(answer["uuid"]) and not gone and bool(values)
+        mig = answer.get("mig")
+        if not up:
+            return self._down(int(index), uuid)
+        pci = normal_address(static.get("pci", "")) or static.get("pci", "")
+        info = {
+            "name": str(static.get("name", "")),
+            "pci_bus_id": pci,
+            "serial": str(static.get("serial", "")),
+            "vbios": str(static.get("vbios", "")),
+            "driver": str(system.get("driver", "")),
+            "cuda": str(system.get("cuda", "")),
+            "architecture": _ARCHITECTURES.get(static.get("architecture", -1), ""),
+            "mig_mode": {0: "disabled", 1: "enabled"}.get(mig, "") if mig is not None else "",
+        }
+        return Gpu(
+            gpu=index,
+            uuid=uuid,
+            up=True,
+            pci=pci,
+            info=info,
+            static=static,
+            values=values,
+            links=tuple(Link(str(number), bool(state), errors) for number, state, errors in answer.get("links", ())),
+            instances=tuple(
+                Instance(_number(each["gpu_instance"]), _number(each["compute_instance"]), each["values"])
+                for each in answer.get("instances", ())
+            ),
+            mig=bool(mig) if mig is not None else None,
+        )
+
+    def _down(self, index: int, uuid: str) -> Gpu:
+        """A GPU that does not answer, with what is remembered of it."""
+        known = next((gpu for gpu in self._known.gone(()) if uuid and gpu.uuid == uuid), None)
+        return replace(known, gpu=str(index)) if known else Gpu(str(index), uuid, up=False)
+
+    def _count(self, gpu: str, uuid: str, call: str, error: str) -> None:
+        key = ErrorKey(gpu, uuid, call, error)
+        self._errors[key] = self._errors.get(key, 0) + 1
+
+    def _block(self, now: float, call: str, error: str) -> None:
+        wait = _LOOK_AGAIN if error in _NO_DRIVER else _TRY_AGAIN
+        self._blocked = (now + wait, call, error, self._driver)
+
+    def _driver_token(self) -> object:
+        """Something that changes when the driver is loaded, unloaded or replaced."""
+        try:
+            return (self.procfs / "driver/nvidia/version").read_bytes()
+        except OSError:
+            return None
+
+    def _boot(self) -> str:
+        try:
+            return (self.procfs / "sys/kernel/random/boot_id").read_text().strip()
+        except OSError:
+            return ""
+
+    def _pci_devices(self) -> int | None:
+        """GPUs on the bus, where their number can be compared with the driver's."""
+        visible = self._env.get("NVIDIA_VISIBLE_DEVICES", "all")
+        if visible != "all":
+            return None
+        found = count_gpus(self._sysfs)
+        if found and self._in_container() and self._nodes() < found:
+            return None  # sysfs shows the whole machine, the container has some of its GPUs
+        return found
+
+    def _in_container(self) -> bool:
+        if "KUBERNETES_SERVICE_HOST" in self._env or "container" in self._env:
+            return True
+        return any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv"))
+
+    def _nodes(self) -> int:
+        """/dev/nvidia0, /dev/nvidia1, …."""
+        try:
+            return sum(
+                name.removeprefix("nvidia").isdigit() for name in os.listdir(self._dev) if name.startswith("nvidia")
+            )
+        except OSError:
+            return 0
+
+
+def _number(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _by_index(gpu: Gpu) -> tuple[int, str]:
+    return (int(gpu.gpu) if gpu.gpu.isdigit() else 1 << 30, gpu.uuid)

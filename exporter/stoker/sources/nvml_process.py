@@ -1,0 +1,221 @@
+"""The parent's end of the NVML child: starts it, asks it, and ends it when a call does not return.
+
+A thread in a driver call that hangs cannot be ended, a process can: SIGKILL works unless the call sleeps uninterruptibly in the kernel. Such
+a child is left behind and counted; while MOST_LEFT of them are there no further one is started.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import mmap
+import os
+import select
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from stoker.errors import DeadlineError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_child, which cannot be imported here: it loads pynvml
+STARTING = -2
+"""Index in the announcement while the child starts; Python itself needs longer than a call may on a busy machine."""
+_START_LIMIT = 20.0
+_KILL_LIMIT = 1.0
+_CHUNK = 1 << 16
+MOST_LEFT = 4
+_ROOT = str(Path(__file__).resolve().parents[2])
+_PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from stoker.sources.nvml_child import main; main()"
+
+
+class HungError(DeadlineError):
+    """A call did not return.
+
+    Attributes:
+        call: NVML's name of it; `start` when the child itself did not get going.
+        index: of the device, below 0 when it concerned none.
+    """
+
+    def __init__(self, call: str, index: int, seconds: float) -> None:
+        super().__init__(
+            f"{call} of GPU {index} did not return within {seconds:g} s" if index >= 0 else f"{call} did not return"
+        )
+        self.call = call
+        self.index = index
+
+
+class NvmlProcess:
+    """A child, started when first asked.
+
+    Args:
+        env: the child's environment; LD_LIBRARY_PATH decides which library it finds.
+        deadline: seconds that one call may take.
+    """
+
+    def __init__(self, env: Mapping[str, str], deadline: float) -> None:
+        self._env = dict(env)
+        self._deadline = deadline
+        self._process: subprocess.Popen[bytes] | None = None
+        self._shared: mmap.mmap | None = None
+        self._rest = b""
+        self._left: list[subprocess.Popen[bytes]] = []
+        self.started = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a child that can be asked."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child."""
+        return self._process.pid if self._process else None
+
+    def left(self) -> int:
+        """How many children could not be killed and still exist."""
+        self._left = [process for process in self._left if process.poll() is None]
+        return len(self._left)
+
+    def ask(self, skip: Iterable[int], until: float) -> Iterator[dict[str, Any]]:
+        """Ask for everything and give the answers as they come, without the last.
+
+        Args:
+            skip: indices of devices to leave out.
+            until: monotonic seconds at which patience ends, however fast the calls are.
+
+        Raises:
+            HungError: a call did not return; the child is dead.
+            SourceError: the child could not be started or ended by itself.
+        """
+        if self._process is None:
+            self._start()
+        self._announce()
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        request = json.dumps({"skip": sorted(skip)}).encode() + b"\n"
+        try:
+            process.stdin.write(request)
+            process.stdin.flush()
+        except OSError as error:
+            self.end()
+            raise SourceError(f"the NVML process has ended: {error.strerror}") from error
+        while True:
+            answer = json.loads(self._line(process, until))
+            if "end" in answer:
+                return
+            yield answer
+            if "fatal" in answer:
+                self.end()
+                return
+
+    def kill(self) -> None:
+        """Kill the child from another thread; who is waiting for it sees its end."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def end(self) -> None:
+        """End the child. Never waits longer than a second."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was not yet written to a dead child
+                    pipe.close()
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+        self._rest = b""
+        try:
+            process.wait(_KILL_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._left.append(process)
+
+    def _start(self) -> None:
+        if self.left() >= MOST_LEFT:
+            raise SourceError(
+                f"{MOST_LEFT} NVML processes hang in the driver and cannot be killed; not starting another"
+            )
+        found = importlib.util.find_spec("pynvml")
+        if found is None or found.origin is None:
+            raise SourceError("the Python package nvidia-ml-py is not installed")
+        with _memory() as file:
+            os.truncate(file.fileno(), _ANNOUNCEMENT.size)
+            self._shared = mmap.mmap(file.fileno(), _ANNOUNCEMENT.size)
+            # -I -S: no user's site, no start-up files: 6 MB less, and nothing of the environment changes what is imported
+            command = [
+                sys.executable,
+                "-I",
+                "-S",
+                "-c",
+                _PROGRAM,
+                str(file.fileno()),
+                _ROOT,
+                os.path.dirname(found.origin),
+            ]
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=self._env,
+                    pass_fds=(file.fileno(),),
+                    start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
+                )
+            except OSError as error:
+                self._shared.close()
+                self._shared = None
+                raise SourceError(f"cannot start the NVML process: {error.strerror}") from error
+        self.started += 1
+
+    def _line(self, process: subprocess.Popen[bytes], until: float) -> bytes:
+        """The child's next line."""
+        assert process.stdout is not None
+        output = process.stdout.fileno()
+        waiting = select.poll()
+        waiting.register(output, select.POLLIN)
+        while b"\n" not in self._rest:
+            now = time.monotonic()
+            begun, index, call = self._announced()
+            limit = begun + (_START_LIMIT if index == STARTING else self._deadline)
+            if now >= min(limit, until):
+                self.end()
+                raise HungError(call, index, now - begun)
+            if not waiting.poll((min(limit, until) - now) * 1000 + 1):
+                continue
+            data = os.read(output, _CHUNK)
+            if not data:
+                self.end()
+                raise SourceError(f"the NVML process ended in {call}")
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _announce(self) -> None:
+        """The child is asked now; it has not made a call since."""
+        assert self._shared is not None
+        self._shared[:] = _ANNOUNCEMENT.pack(time.monotonic(), STARTING, b"start")
+
+    def _announced(self) -> tuple[float, int, str]:
+        assert self._shared is not None
+        begun, index, call = _ANNOUNCEMENT.unpack_from(self._shared, 0)
+        return begun, index, call.rstrip(b"\0").decode(errors="replace")
+
+
+def _memory() -> IO[bytes]:
+    """A file to share; only in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stoker-nvml"), "r+b")
+    return tempfile.TemporaryFile()

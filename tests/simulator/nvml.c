@@ -1,0 +1,535 @@
+/* A simulation of NVIDIA's management library: the symbols that pynvml calls, answered from a plain-text file.
+ *
+ * STOKER_NVML_SIM names the file; each line is `key value`. `driver`, `cuda`, `devices` and `system.…` are of the whole machine, `3.temperature 52`
+ * is of device 3. What a device has no line for is not supported. Faults, of a device or of `system`:
+ *     3.lost 1                          every call gives GPU_IS_LOST
+ *     3.error.nvmlDeviceGetName 999     this call gives this error; `3.error 999`: every call
+ *     3.hang.nvmlDeviceGetName 1        this call does not return until the line is gone; `3.hang 1`: every call
+ * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, and while a call hangs.
+ *
+ * No header is included, so that a compiler without a C library's headers (tcc by itself) can compile it:
+ *     cc -shared -fPIC -o libnvidia-ml.so.1 nvml.c        tcc -shared -nostdlib -o libnvidia-ml.so.1 nvml.c
+ */
+
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+extern int open(const char *path, int flags, ...);
+extern long read(int descriptor, void *buffer, unsigned long count);
+extern int close(int descriptor);
+extern char *getenv(const char *name);
+extern int usleep(u32 microseconds);
+
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
+enum { GPU_IS_LOST = 15, LIBRARY_NOT_FOUND = 12 };
+enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 160, SYSTEM = MOST_DEVICES };
+
+struct Line {
+    u32 hash;
+    const char *key;
+    const char *value;
+};
+
+struct Device {
+    int count;
+    int faulty;
+    struct Line lines[MOST_LINES];
+};
+
+struct Handle {
+    int device;
+    int instance; /* -1: the whole GPU */
+};
+
+static char text[1 << 19];
+static struct Device devices[MOST_DEVICES + 1]; /* the last one is the system */
+static struct Handle handles[MOST_DEVICES][MOST_INSTANCES + 1];
+static int initialized;
+
+static int same(const char *left, const char *right) {
+    while (*left && *left == *right) {
+        left++;
+        right++;
+    }
+    return *left == *right;
+}
+
+static int starts(const char *word, const char *with) {
+    while (*with) {
+        if (*word++ != *with++) return 0;
+    }
+    return 1;
+}
+
+static u32 hash_on(u32 hash, const char *word) {
+    while (*word) hash = (hash ^ (unsigned char)*word++) * 16777619u;
+    return hash;
+}
+
+static u64 number_at(const char **at) {
+    u64 value = 0;
+    int negative = **at == '-';
+    if (negative) (*at)++;
+    while (**at >= '0' && **at <= '9') value = value * 10 + (u64)(*(*at)++ - '0');
+    return negative ? (u64)0 - value : value;
+}
+
+static u64 number(const char *value) { return number_at(&value); }
+
+static void add(int device, const char *key, const char *value) {
+    struct Device *to = &devices[device];
+    struct Line *line;
+    if (to->count >= MOST_LINES) return;
+    line = &to->lines[to->count++];
+    line->key = key;
+    line->value = value;
+    line->hash = hash_on(2166136261u, key);
+    if (starts(key, "hang") || starts(key, "error") || same(key, "lost")) to->faulty = 1;
+}
+
+static void load(void) {
+    const char *path = getenv("STOKER_NVML_SIM");
+    long length = 0, got;
+    char *at = text, *key, *value;
+    const char *rest;
+    int descriptor, device;
+    for (device = 0; device <= MOST_DEVICES; device++) devices[device].count = devices[device].faulty = 0;
+    descriptor = path ? open(path, 0) : -1;
+    if (descriptor < 0) return;
+    while ((got = read(descriptor, text + length, sizeof text - 1 - (unsigned long)length)) > 0) length += got;
+    close(descriptor);
+    text[length] = 0;
+    while (*at) {
+        key = at;
+        while (*at && *at != '\n') at++;
+        if (*at) *at++ = 0;
+        value = key;
+        while (*value && *value != ' ') value++;
+        if (*value) *value++ = 0;
+        if (*key >= '0' && *key <= '9') {
+            rest = key;
+            device = (int)number_at(&rest);
+            if (*rest == '.' && device < MOST_DEVICES) add(device, rest + 1, value);
+        } else if (starts(key, "system.")) {
+            add(SYSTEM, key + 7, value);
+        } else if (*key && *key != '#') {
+            add(SYSTEM, key, value);
+        }
+    }
+}
+
+/* The value of `first` followed by `second` (and a number from 0 on), or null. */
+static const char *find(int device, const char *first, const char *second, int suffix) {
+    struct Device *in = &devices[device];
+    char digits[12];
+    int at = 11, line;
+    const char *key, *part;
+    u32 hash;
+    digits[at] = 0;
+    if (suffix >= 0) {
+        do {
+            digits[--at] = (char)('0' + suffix % 10);
+            suffix /= 10;
+        } while (suffix);
+    }
+    hash = hash_on(hash_on(hash_on(2166136261u, first), second), digits + at);
+    for (line = 0; line < in->count; line++) {
+        if (in->lines[line].hash != hash) continue;
+        key = in->lines[line].key;
+        for (part = first; *part && *part == *key; part++) key++;
+        if (*part) continue;
+        for (part = second; *part && *part == *key; part++) key++;
+        if (*part || !same(key, digits + at)) continue;
+        return in->lines[line].value;
+    }
+    return 0;
+}
+
+static int fault(int device, const char *call) {
+    const char *error;
+    if (!devices[device].faulty) return SUCCESS;
+    while (find(device, "hang", "", -1) || find(device, "hang.", call, -1)) {
+        usleep(5000);
+        load();
+    }
+    if (find(device, "lost", "", -1)) return GPU_IS_LOST;
+    error = find(device, "error.", call, -1);
+    if (!error) error = find(device, "error", "", -1);
+    return error ? (int)number(error) : SUCCESS;
+}
+
+static int ready(void *handle, const char *call) {
+    if (!initialized) return UNINITIALIZED;
+    if (!handle) return INVALID_ARGUMENT;
+    return fault(((struct Handle *)handle)->device, call);
+}
+
+static const char *value_of(void *handle, const char *key, int suffix) {
+    struct Handle *of = handle;
+    char prefix[6] = "mig0.";
+    if (of->instance < 0) return find(of->device, key, "", suffix);
+    prefix[3] = (char)('0' + of->instance);
+    return find(of->device, prefix, key, suffix);
+}
+
+static int give(void *handle, const char *call, const char *key, int suffix, u64 *to) {
+    int error = ready(handle, call);
+    const char *value;
+    if (error) return error;
+    value = value_of(handle, key, suffix);
+    if (!value) return NOT_SUPPORTED;
+    *to = number(value);
+    return SUCCESS;
+}
+
+static int give32(void *handle, const char *call, const char *key, int suffix, u32 *to) {
+    u64 value = 0;
+    int error = give(handle, call, key, suffix, &value);
+    if (!error) *to = (u32)value;
+    return error;
+}
+
+static int copy(const char *from, char *to, u32 length) {
+    u32 at = 0;
+    if (!from) return NOT_SUPPORTED;
+    while (from[at] && at + 1 < length) {
+        to[at] = from[at];
+        at++;
+    }
+    to[at] = 0;
+    return SUCCESS;
+}
+
+static int give_text(void *handle, const char *call, const char *key, char *to, u32 length) {
+    int error = ready(handle, call);
+    return error ? error : copy(value_of(handle, key, -1), to, length);
+}
+
+/* The system. */
+
+int nvmlInitWithFlags(u32 flags) {
+    int error;
+    (void)flags;
+    load();
+    error = fault(SYSTEM, "nvmlInit");
+    initialized = !error;
+    return error;
+}
+
+int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
+
+int nvmlShutdown(void) {
+    initialized = 0;
+    return SUCCESS;
+}
+
+const char *nvmlErrorString(int error) {
+    (void)error;
+    return "simulated error";
+}
+
+int nvmlSystemGetDriverVersion(char *to, u32 length) {
+    int error = fault(SYSTEM, "nvmlSystemGetDriverVersion");
+    return error ? error : copy(find(SYSTEM, "driver", "", -1), to, length);
+}
+
+int nvmlSystemGetCudaDriverVersion(int *to) {
+    int error = fault(SYSTEM, "nvmlSystemGetCudaDriverVersion");
+    const char *value = find(SYSTEM, "cuda", "", -1);
+    if (error) return error;
+    if (!value) return NOT_SUPPORTED;
+    *to = (int)number(value);
+    return SUCCESS;
+}
+
+int nvmlDeviceGetCount_v2(u32 *to) {
+    const char *value;
+    int error;
+    if (!initialized) return UNINITIALIZED;
+    load();
+    error = fault(SYSTEM, "nvmlDeviceGetCount");
+    if (error) return error;
+    value = find(SYSTEM, "devices", "", -1);
+    *to = value ? (u32)number(value) : 0;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(u32 index, void **to) {
+    if (!initialized) return UNINITIALIZED;
+    if (index >= MOST_DEVICES) return INVALID_ARGUMENT;
+    handles[index][MOST_INSTANCES].device = (int)index;
+    handles[index][MOST_INSTANCES].instance = -1;
+    *to = &handles[index][MOST_INSTANCES];
+    return fault((int)index, "nvmlDeviceGetHandleByIndex");
+}
+
+/* What a device is. */
+
+#define TEXT(function, key) \
+    int function(void *handle, char *to, u32 length) { return give_text(handle, #function, key, to, length); }
+#define NUMBER(function, key) \
+    int function(void *handle, u32 *to) { return give32(handle, #function, key, -1, to); }
+#define NUMBER64(function, key) \
+    int function(void *handle, u64 *to) { return give(handle, #function, key, -1, to); }
+#define SELECTED(function, key) \
+    int function(void *handle, u32 which, u32 *to) { return give32(handle, #function, key, (int)which, to); }
+#define ENGINE(function, key) \
+    int function(void *handle, u32 *to, u32 *period) { \
+        *period = 167000; \
+        return give32(handle, #function, key, -1, to); \
+    }
+
+TEXT(nvmlDeviceGetName, "name")
+TEXT(nvmlDeviceGetUUID, "uuid")
+TEXT(nvmlDeviceGetSerial, "serial")
+TEXT(nvmlDeviceGetVbiosVersion, "vbios")
+NUMBER(nvmlDeviceGetArchitecture, "architecture")
+
+struct Pci {
+    char legacy[16];
+    u32 domain, bus, device, id, subsystem;
+    char address[32];
+};
+
+int nvmlDeviceGetPciInfo_v3(void *handle, struct Pci *to) {
+    return give_text(handle, "nvmlDeviceGetPciInfo", "pci", to->address, sizeof to->address);
+}
+
+int nvmlDeviceGetMigMode(void *handle, u32 *current, u32 *pending) {
+    int error = give32(handle, "nvmlDeviceGetMigMode", "mig", -1, current);
+    *pending = *current;
+    return error;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(void *handle, u32 *to) {
+    int error = ready(handle, "nvmlDeviceGetMaxMigDeviceCount");
+    *to = MOST_INSTANCES;
+    return error;
+}
+
+int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, u32 index, void **to) {
+    struct Handle *of = handle;
+    int error = ready(handle, "nvmlDeviceGetMigDeviceHandleByIndex");
+    if (error) return error;
+    if (index >= MOST_INSTANCES) return INVALID_ARGUMENT;
+    handles[of->device][index].device = of->device;
+    handles[of->device][index].instance = (int)index;
+    *to = &handles[of->device][index];
+    return value_of(*to, "gpu_instance", -1) ? SUCCESS : NOT_FOUND;
+}
+
+NUMBER(nvmlDeviceGetGpuInstanceId, "gpu_instance")
+NUMBER(nvmlDeviceGetComputeInstanceId, "compute_instance")
+
+/* What it does. */
+
+struct Memory {
+    u64 total, free, used;
+};
+
+struct Memory2 {
+    u32 version;
+    u64 total, reserved, free, used;
+};
+
+int nvmlDeviceGetMemoryInfo(void *handle, struct Memory *to) {
+    u64 reserved = 0;
+    int error = give(handle, "nvmlDeviceGetMemoryInfo", "memory_total", -1, &to->total);
+    if (!error) error = give(handle, "nvmlDeviceGetMemoryInfo", "memory_used", -1, &to->used);
+    if (error) return error;
+    give(handle, "nvmlDeviceGetMemoryInfo", "memory_reserved", -1, &reserved);
+    to->free = to->total - to->used - reserved;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetMemoryInfo_v2(void *handle, struct Memory2 *to) {
+    struct Memory whole;
+    int error = give(handle, "nvmlDeviceGetMemoryInfo", "memory_reserved", -1, &to->reserved);
+    if (!error) error = nvmlDeviceGetMemoryInfo(handle, &whole);
+    if (error) return error;
+    to->total = whole.total;
+    to->free = whole.free;
+    to->used = whole.used;
+    return SUCCESS;
+}
+
+struct Utilization {
+    u32 gpu, memory;
+};
+
+int nvmlDeviceGetUtilizationRates(void *handle, struct Utilization *to) {
+    int error = give32(handle, "nvmlDeviceGetUtilizationRates", "utilization", -1, &to->gpu);
+    if (error) return error;
+    return give32(handle, "nvmlDeviceGetUtilizationRates", "memory_utilization", -1, &to->memory);
+}
+
+ENGINE(nvmlDeviceGetEncoderUtilization, "encoder")
+ENGINE(nvmlDeviceGetDecoderUtilization, "decoder")
+ENGINE(nvmlDeviceGetJpgUtilization, "jpeg")
+ENGINE(nvmlDeviceGetOfaUtilization, "ofa")
+
+struct Temperature {
+    u32 version, sensor;
+    int celsius;
+};
+
+int nvmlDeviceGetTemperatureV(void *handle, struct Temperature *to) {
+    return give32(handle, "nvmlDeviceGetTemperatureV", "temperature", -1, (u32 *)&to->celsius);
+}
+
+int nvmlDeviceGetTemperature(void *handle, u32 sensor, u32 *to) {
+    (void)sensor;
+    return give32(handle, "nvmlDeviceGetTemperature", "temperature", -1, to);
+}
+
+struct Margin {
+    u32 version;
+    int celsius;
+};
+
+int nvmlDeviceGetMarginTemperature(void *handle, struct Margin *to) {
+    return give32(handle, "nvmlDeviceGetMarginTemperature", "margin", -1, (u32 *)&to->celsius);
+}
+
+SELECTED(nvmlDeviceGetTemperatureThreshold, "threshold")
+NUMBER(nvmlDeviceGetPowerUsage, "power")
+NUMBER(nvmlDeviceGetEnforcedPowerLimit, "power_limit")
+NUMBER64(nvmlDeviceGetTotalEnergyConsumption, "energy")
+SELECTED(nvmlDeviceGetClockInfo, "clock")
+SELECTED(nvmlDeviceGetMaxClockInfo, "clock_max")
+NUMBER(nvmlDeviceGetFanSpeed, "fan")
+NUMBER(nvmlDeviceGetPerformanceState, "performance_state")
+NUMBER64(nvmlDeviceGetCurrentClocksEventReasons, "reasons")
+NUMBER64(nvmlDeviceGetCurrentClocksThrottleReasons, "old_reasons")
+NUMBER64(nvmlDeviceGetSupportedClocksEventReasons, "reasons_supported")
+NUMBER(nvmlDeviceGetCurrPcieLinkGeneration, "pcie_generation")
+NUMBER(nvmlDeviceGetCurrPcieLinkWidth, "pcie_width")
+NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_generation_max")
+NUMBER(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max")
+NUMBER(nvmlDeviceGetPcieReplayCounter, "pcie_replays")
+
+struct Violation {
+    u64 reference, nanoseconds;
+};
+
+int nvmlDeviceGetViolationStatus(void *handle, u32 policy, struct Violation *to) {
+    return give(handle, "nvmlDeviceGetViolationStatus", "violation", (int)policy, &to->nanoseconds);
+}
+
+int nvmlDeviceGetTotalEccErrors(void *handle, u32 type, u32 counter, u64 *to) {
+    /* ecc0: corrected volatile, ecc1: corrected aggregate, ecc2 and ecc3: uncorrected */
+    return give(handle, "nvmlDeviceGetTotalEccErrors", "ecc", (int)(2 * type + counter), to);
+}
+
+int nvmlDeviceGetRemappedRows(void *handle, u32 *corrected, u32 *uncorrected, u32 *pending, u32 *failed) {
+    u32 *to[4];
+    int at, error = SUCCESS;
+    to[0] = corrected;
+    to[1] = uncorrected;
+    to[2] = pending;
+    to[3] = failed;
+    for (at = 0; at < 4 && !error; at++) error = give32(handle, "nvmlDeviceGetRemappedRows", "remapped", at, to[at]);
+    return error;
+}
+
+int nvmlDeviceGetRetiredPages(void *handle, u32 cause, u32 *count, u64 *pages) {
+    u32 found = 0, at;
+    int error = give32(handle, "nvmlDeviceGetRetiredPages", "retired", (int)cause, &found);
+    if (error) return error;
+    if (*count < found) {
+        *count = found;
+        return INSUFFICIENT_SIZE;
+    }
+    *count = found;
+    for (at = 0; pages && at < found; at++) pages[at] = at * 4096u;
+    return SUCCESS;
+}
+
+struct Field {
+    u32 id, scope;
+    long long timestamp, latency;
+    u32 type, error;
+    u64 value;
+};
+
+int nvmlDeviceGetFieldValues(void *handle, int count, struct Field *fields) {
+    int at, error = ready(handle, "nvmlDeviceGetFieldValues");
+    const char *value;
+    if (error) return error;
+    for (at = 0; at < count; at++) {
+        value = value_of(handle, "field", (int)fields[at].id);
+        fields[at].error = value ? SUCCESS : NOT_SUPPORTED;
+        fields[at].type = 3; /* unsigned long long */
+        fields[at].value = value ? number(value) : 0;
+    }
+    return SUCCESS;
+}
+
+struct Process {
+    u32 pid;
+    u64 used;
+    u32 gpu_instance, compute_instance;
+};
+
+/* `compute 1234:1048576 77:2048:1:0`: pid, bytes, GPU instance, compute instance. */
+static int processes(void *handle, const char *call, const char *key, u32 *count, struct Process *to) {
+    int error = ready(handle, call);
+    const char *at;
+    struct Process one;
+    u32 found = 0, room = *count;
+    if (error) return error;
+    at = value_of(handle, key, -1);
+    if (!at) return NOT_SUPPORTED;
+    while (*at) {
+        one.pid = (u32)number_at(&at);
+        one.used = (u64)0 - 1;
+        one.gpu_instance = one.compute_instance = 0xffffffffu;
+        if (*at == ':') {
+            at++;
+            one.used = number_at(&at);
+        }
+        if (*at == ':') {
+            at++;
+            one.gpu_instance = (u32)number_at(&at);
+        }
+        if (*at == ':') {
+            at++;
+            one.compute_instance = (u32)number_at(&at);
+        }
+        if (to && found < room) to[found] = one;
+        found++;
+        while (*at == ' ') at++;
+        if (*at && (*at < '0' || *at > '9')) break;
+    }
+    *count = found;
+    return found > room ? INSUFFICIENT_SIZE : SUCCESS;
+}
+
+#define PROCESSES(function, key) \
+    int function(void *handle, u32 *count, struct Process *to) { return processes(handle, #function, key, count, to); }
+
+PROCESSES(nvmlDeviceGetComputeRunningProcesses_v3, "compute")
+PROCESSES(nvmlDeviceGetGraphicsRunningProcesses_v3, "graphics")
+
+/* `link3 1` is an active link, `link_errors31 7` says that link 3 had seven errors of type 1. */
+int nvmlDeviceGetNvLinkState(void *handle, u32 link, u32 *to) {
+    int error = give32(handle, "nvmlDeviceGetNvLinkState", "link", (int)link, to);
+    return error == NOT_SUPPORTED && link && value_of(handle, "link", 0) ? INVALID_ARGUMENT : error;
+}
+
+int nvmlDeviceGetNvLinkErrorCounter(void *handle, u32 link, u32 counter, u64 *to) {
+    return give(handle, "nvmlDeviceGetNvLinkErrorCounter", "link_errors", (int)(link * 10 + counter), to);
+}
+
+struct Fabric {
+    unsigned char cluster[16];
+    u32 status, clique;
+    u32 state;
+};
+
+int nvmlDeviceGetGpuFabricInfo(void *handle, struct Fabric *to) {
+    u32 state = 0;
+    int error = give32(handle, "nvmlDeviceGetGpuFabricInfo", "fabric", -1, &state);
+    to->state = state;
+    return error;
+}
