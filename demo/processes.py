@@ -96,7 +96,7 @@ class Processes:
             if self.alive(started):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(started.pid, signal.SIGKILL)
-                self._reap(started.pid, 5)
+            self._reap(started.pid, 5)
         self._file.unlink(missing_ok=True)
         return [started.name for started in found]
 
