@@ -401,3 +401,14 @@ def test_a_traceback_that_a_kill_cuts_in_two_counts_once(tmp_path: Path) -> None
         assert life < 3 or seen["stoker_train_exceptions_total{source=s,run=h-a,type=ValueError}"] == 1
     seen = Followed(settings(logs), state=state, formats=PACK.formats).turn()
     assert seen["stoker_train_errors_total{source=s,run=h-a,kind=exception}"] == 1
+
+
+def test_an_xid_of_the_past_has_its_own_time(tmp_path: Path) -> None:
+    line = "Nov 10 04:12:09 node kernel: NVRM: Xid (PCI:0000:04:00): 79, pid=1, GPU has fallen off the bus.\n"
+    append(
+        tmp_path / "kern.log", line + "2023-11-11T00:00:00+00:00 node kernel: NVRM: Xid (PCI:0000:04:00): 48, pid=1\n"
+    )
+    source = settings(tmp_path, files=None, timezone="UTC", kernel=KernelSettings(path=str(tmp_path / "kern.log")))
+    seen = Followed(source, formats=PACK.formats).turn()  # the clock stands at 2023-11-14
+    assert seen["stoker_gpu_xid_last_timestamp_seconds{uuid=pci:0000:04:00,xid=79}"] == 1_699_589_529
+    assert seen["stoker_gpu_xid_last_timestamp_seconds{uuid=pci:0000:04:00,xid=48}"] == 1_699_660_800

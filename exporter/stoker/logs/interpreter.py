@@ -11,7 +11,7 @@ from stoker.logs.incidents import Incidents
 from stoker.logs.lines import Line, Splitter
 from stoker.logs.readers import READERS, Finding, Reader
 from stoker.logs.routes import fold
-from stoker.logs.times import line_time
+from stoker.logs.times import kernel_time, line_time
 from stoker.logs.units import convert
 from stoker.logs.unwrap import unwrap
 from stoker.metrics import Observation
@@ -127,7 +127,9 @@ class Interpreter:
         if each.reader:
             findings = self._readers[each.name].read(line, text, rank)
             if findings is not None:
-                return [made for finding in findings for made in self._finding(finding, rank, each.name)]
+                kernel = findings and each.kind == "kernel"
+                when = kernel_time(line.text, self._zone, self._clock()) if kernel else None
+                return [made for finding in findings for made in self._finding(finding, rank, each.name, when)]
         if each.when is not None and (each.when_literal not in text or not each.when.search(text)):
             return None
         found: list[Observation] = []
@@ -169,7 +171,7 @@ class Interpreter:
             found += self._finding(finding, rank, name)
         return found
 
-    def _finding(self, finding: Finding, rank: str, name: str) -> list[Observation]:
+    def _finding(self, finding: Finding, rank: str, name: str, when: float | None = None) -> list[Observation]:
         """A reader's finding; a failure only once, and under the name that fits the stream."""
         if finding.incident and not self._incidents.new(finding.incident, rank):
             return []
@@ -179,7 +181,7 @@ class Interpreter:
             kind = finding.labels["kind"]
             labels = {"kind": kind if kind in _SERVE_KINDS else "other"}
             finding = finding._replace(metric="stoker_serve_errors_total", labels=labels)
-        return self._observation(finding, rank, None, name)
+        return self._observation(finding, rank, when, name)
 
     def _observation(self, finding: Finding, rank: str, when: float | None, name: str) -> list[Observation]:
         desc = self._formats.descs[finding.metric]

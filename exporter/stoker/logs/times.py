@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+_PREFIX = 40
 AHEAD = 3600.0
 """A time further ahead of now than this, in seconds, is not believed."""
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s*(Z|[+-]\d\d:?\d\d)?")
@@ -27,6 +28,18 @@ def line_time(text: str, form: str | None, zone: tzinfo | None, now: float) -> f
     except (ValueError, OverflowError):
         return None
     return None if found is None or found > now + AHEAD else found
+
+
+# Aug 11 04:12:09 dgx-0042 kernel: NVRM: Xid ...
+_SYSLOG = re.compile(r"([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) ")
+
+
+def kernel_time(text: str, zone: tzinfo | None, now: float) -> float | None:
+    """The time in front of a line of the system's log, classic or ISO 8601; None for the kernel's own `[seconds since boot]`."""
+    match = _SYSLOG.match(text)
+    if match is not None:
+        return line_time(match[1], "%b %d %H:%M:%S", zone, now)
+    return line_time(text[:_PREFIX], "iso", zone, now)
 
 
 def _parsed(text: str, form: str | None, zone: tzinfo | None, now: float) -> float | None:
