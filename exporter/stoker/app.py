@@ -10,10 +10,12 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from stoker import __version__
 from stoker.catalog import catalog
+from stoker.collectors.gpu import gpu_collectors
 from stoker.collectors.host import host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config import Loaded, Settings, load_settings
@@ -24,17 +26,20 @@ from stoker.documents import Position, Problems
 from stoker.errors import MistakeError
 from stoker.logs.engine import LogEngine
 from stoker.logs.formats import compile_formats
+from stoker.logs.state import KeptMapping
 from stoker.metrics import Sample, own
 from stoker.server.exposition import Exposition
 from stoker.server.http import Server
 from stoker.server.page import Table, page
 from stoker.server.site import routes
 from stoker.sources.machine import Machine
+from stoker.sources.nvml import NvmlGate
 from stoker.spec.pack import Pack, load_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+
+    from stoker.collectors.collector import Collector
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +69,7 @@ class CollectorsPart:
     """The schedule of the collectors as a Part."""
 
     schedule: Schedule
+    nvml: NvmlGate | None = None
 
     @property
     def ready(self) -> bool:
@@ -76,7 +82,13 @@ class CollectorsPart:
 
     def stop(self) -> None:
         """See Part."""
+        if self.nvml is not None:
+            self.nvml.close()
         self.schedule.stop(0.5)
+
+    def forget(self, uuid: str) -> bool:
+        """Forget a GPU that is gone; whether it was known."""
+        return self.nvml is not None and self.nvml.forget(uuid)
 
     def samples(self) -> Sequence[Sample]:
         """See Part."""
@@ -127,7 +139,20 @@ class LogsPart:
         return [Table("Logs", head, rows)]
 
 
-def log_engine(settings: Settings, pack: Pack) -> LogEngine:
+def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
+    """The gate to the GPUs, unless they are switched off. What it remembers of them is kept in the state directory."""
+    if settings.gpu.enabled is False:
+        return None
+    return NvmlGate(
+        sysfs=Path(machine.sys),
+        procfs=Path(machine.proc),
+        memory=KeptMapping(state_dir(settings, os.environ) / "gpu.json"),
+        deadline=settings.gpu.deadline,
+        process_user=settings.gpu.process_user,
+    )
+
+
+def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> LogEngine:
     """The engine for the sources of the settings.
 
     Raises:
@@ -149,6 +174,7 @@ def log_engine(settings: Settings, pack: Pack) -> LogEngine:
         watches={"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch},
         folder=state_dir(settings, os.environ),
         host=socket.gethostname(),
+        identify=nvml.identify if nvml is not None else lambda _: None,
     )
 
 
@@ -159,12 +185,17 @@ def _given(position: Position, _: str) -> Position:
 def build_parts(settings: Settings, pack: Pack, machine: Machine) -> list[Part]:
     """What the settings ask for, not yet started."""
     parts: list[Part] = []
+    collectors: list[Collector] = []
     if settings.host.enabled:
-        collectors = host_collectors(machine, switches=settings.host.collectors)
+        collectors += host_collectors(machine, switches=settings.host.collectors)
+    nvml = nvml_gate(settings, machine)
+    if nvml is not None:
+        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True)
+    if collectors:
         schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
-        parts.append(CollectorsPart(schedule))
+        parts.append(CollectorsPart(schedule, nvml))
     if settings.sources:
-        parts.append(LogsPart(log_engine(settings, pack)))
+        parts.append(LogsPart(log_engine(settings, pack, nvml)))
     return parts
 
 

@@ -44,9 +44,9 @@ def _compilers() -> list[list[str]]:
         found.append([path, "-shared", "-nostdlib"])
     unpacked = _TOOLS / "usr/bin/tcc"
     if unpacked.exists():
-        for folder in sorted((_TOOLS / "usr/lib").glob("**/tcc")):
-            found.append([str(unpacked), f"-B{folder}", "-shared", "-nostdlib"])
-        found.append([str(unpacked), "-shared", "-nostdlib"])
+        # unpacked and not installed, it does not find its own folder
+        folders = [f"-B{folder}" for folder in sorted((_TOOLS / "usr/lib").glob("**/tcc"))]
+        found += [[str(unpacked), folder, "-shared", "-nostdlib"] for folder in folders]
     return found
 
 
