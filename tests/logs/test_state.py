@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,3 +83,18 @@ def test_a_mapping_without_a_file_is_a_mapping() -> None:
     kept = KeptMapping(None)
     kept["a"] = 1
     assert dict(kept) == {"a": 1}
+
+
+def test_a_file_system_without_room_is_said_and_recovers(tmp_path: Path) -> None:
+    state = StateFile(tmp_path / "logs.json")
+    assert state.save({"a": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # the kernel refuses to write more than this
+    try:
+        assert not state.save({"a": "x" * 100_000})
+        assert "File too large" in state.says
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert StateFile(tmp_path / "logs.json").load() == {"version": 1, "a": 1}
+    assert state.save({"a": 2})
+    assert state.writable

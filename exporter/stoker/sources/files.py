@@ -26,6 +26,7 @@ TURN = 16
 _LEAVING = 60.0
 _QUIET = 600.0
 _OPEN = 256
+_TELLING = 512
 _KEPT = 1000
 
 
@@ -68,6 +69,7 @@ class Follower:
         self._quiet: dict[tuple[int, int], tuple[int, int]] = {}
         self._positions: dict[tuple[int, int], Position] = {}
         self._unsought: dict[tuple[int, int], Position] = {}
+        self._earlier: frozenset[tuple[int, int]] = frozenset()
         self._cut: list[Position] = []
         self._wrong: set[tuple[str, str]] = set()
         self._first = True
@@ -82,6 +84,7 @@ class Follower:
             position = Position.restored(each)
             self._positions[position.device, position.inode] = position
         self._unsought = dict(self._positions)
+        self._earlier = frozenset(self._positions)
         self._first = False
 
     def state(self) -> list[dict[str, Any]]:
@@ -234,9 +237,7 @@ class Follower:
     def _start(self, file: FollowedFile) -> int:
         """Where reading begins."""
         position = self._positions.get(file.identity)
-        # a device's number may change with a mount, an inode with a restored backup: the content decides
-        old = [position] if position else [each for each in self._positions.values() if each.path == file.path]
-        for each in old:
+        for each in [position] if position else self._elsewhere(file):
             if each.fits(file.descriptor):
                 self._positions.pop((each.device, each.inode), None)
                 file.log = each.log
@@ -255,6 +256,15 @@ class Follower:
         if self._first and not self._from_beginning:
             return file.last_line()
         return 0
+
+    def _elsewhere(self, file: FollowedFile) -> list[Position]:
+        """Positions of an earlier life under the file's name: a device's number may change with a mount, an inode with a restored backup.
+
+        The content decides then, so that there has to be enough of it: a log that is begun anew often begins as the one before it.
+        """
+        old = [self._positions[key] for key in self._earlier if key in self._positions]
+        known = (each for each in old if each.path == file.path)
+        return [each for each in known if each.inode == file.identity[1] or each.offset >= _TELLING]
 
     def _renamed(self, names: dict[tuple[int, int], _Seen]) -> Iterator[Event]:
         """Files that were rotated while they were not open: found beside their old name, what is left of them is read."""
