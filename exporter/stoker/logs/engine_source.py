@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from stoker.errors import SourceError, UnavailableError
+from stoker.logs.engine_totals import StreamReading, Totals
 from stoker.logs.identity import identify
 from stoker.logs.interpreter import Interpreter
 from stoker.logs.store import Store, Stream
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from stoker.config.settings import Limits, SourceSettings
     from stoker.logs.formats import CompiledFormats
-    from stoker.logs.interpreter import LineStats
     from stoker.sources.files_followed import FollowedFile
 
 log = logging.getLogger(__name__)
@@ -32,70 +30,6 @@ log = logging.getLogger(__name__)
 _CONTEXT = 262_144
 _FORMER = 64
 _REASONS = ("decode", "too_long", "unparsable", "non_finite", "series_limit", "unreadable", "directory", "vanished")
-
-
-@dataclass(slots=True)
-class Totals:
-    """What a source has read since its first start.
-
-    Attributes:
-        lines, bytes: read; bytes of a line that has not ended are not among them.
-        matched: lines by format.
-        errors: by reason.
-        rotations, truncations: of files.
-        last_line: when a line was last read.
-    """
-
-    lines: int = 0
-    bytes: int = 0
-    matched: Counter[str] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-    rotations: int = 0
-    truncations: int = 0
-    last_line: float | None = None
-
-    def state(self) -> dict[str, Any]:
-        """As plain values."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state` gave."""
-        self.lines, self.bytes = int(state["lines"]), int(state["bytes"])
-        self.matched.update({str(name): int(count) for name, count in state["matched"].items()})
-        self.errors.update({str(name): int(count) for name, count in state["errors"].items()})
-        self.rotations, self.truncations = int(state["rotations"]), int(state["truncations"])
-        self.last_line = state["last_line"]
-
-
-class _Reading:
-    """One stream being read: its interpreter, its labels, and how much of its statistics is counted."""
-
-    def __init__(self, stream: Stream, make: Callable[[], Interpreter]) -> None:
-        self.stream = stream
-        self._make = make
-        self.begin()
-
-    def begin(self) -> None:
-        """With an interpreter that has seen nothing."""
-        self.interpreter = self._make()
-        self.forget()
-
-    def forget(self) -> None:
-        """What was read so far is not counted."""
-        self._lines = self.interpreter.stats.lines
-        self._matched = Counter(self.interpreter.stats.matched)
-        self._errors = Counter(self.interpreter.stats.errors)
-
-    def count(self, totals: Totals) -> int:
-        """Add what was read since the last call to the totals; the number of lines."""
-        stats: LineStats = self.interpreter.stats
-        lines = stats.lines - self._lines
-        if lines or stats.errors != self._errors:
-            totals.lines += lines
-            totals.matched.update(Counter(stats.matched) - self._matched)
-            totals.errors.update(Counter(stats.errors) - self._errors)
-            self.forget()
-        return lines
 
 
 class Source:
@@ -147,8 +81,8 @@ class Source:
         self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
         self._gaps = LongestGap()
         self._alive_line: float | None = None
-        self._readings: dict[FollowedFile | None, _Reading] = {}
-        self._former: dict[str, _Reading] = {}
+        self._readings: dict[FollowedFile | None, StreamReading] = {}
+        self._former: dict[str, StreamReading] = {}
         self._restored = False
         self._follower: Follower | None = None
         self._stdin: StandardInput | None = None
@@ -208,17 +142,17 @@ class Source:
                 self.totals.errors[reason] += 1
         self.says = says
 
-    def _reading(self, file: FollowedFile | None) -> _Reading:
+    def _reading(self, file: FollowedFile | None) -> StreamReading:
         found = self._readings.get(file)
         if found is None:
             identity = identify(self.settings, file.log if file else self.name, self._host)
-            found = _Reading(Stream(self.settings, identity, self.totals.errors), self._interpreter)
+            found = StreamReading(Stream(self.settings, identity, self.totals.errors), self._interpreter)
             if file is not None:
                 self._know(found, file)
             self._readings[file] = found
         return found
 
-    def _know(self, reading: _Reading, file: FollowedFile) -> None:
+    def _know(self, reading: StreamReading, file: FollowedFile) -> None:
         """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
         same = file.path == file.log
         former = next((each for each in self._readings if each is not None and each.log == file.log), None)
@@ -263,7 +197,7 @@ class Source:
             return
         self._take(reading, [each._replace(time=record.when) for each in found], len(record.text) + 1)
 
-    def _feed(self, reading: _Reading, data: bytes) -> None:
+    def _feed(self, reading: StreamReading, data: bytes) -> None:
         try:
             found = reading.interpreter.feed(data)
         except Exception:  # a line that breaks our reader must not stop the source; it is logged and counted
@@ -275,10 +209,10 @@ class Source:
             found = []
         self._take(reading, found, len(data))
 
-    def _flush(self, reading: _Reading) -> None:
+    def _flush(self, reading: StreamReading) -> None:
         self._take(reading, reading.interpreter.flush(), 0)
 
-    def _take(self, reading: _Reading, found: Iterable[Observation], size: int) -> None:
+    def _take(self, reading: StreamReading, found: Iterable[Observation], size: int) -> None:
         now = self._clock()
         with self._lock:
             self._store.apply(reading.stream, found, now)

@@ -1,0 +1,77 @@
+"""What a source has read: totals over all its lives, and one stream being read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stoker.logs.interpreter import Interpreter, LineStats
+    from stoker.logs.store import Stream
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a source has read since its first start.
+
+    Attributes:
+        lines, bytes: read; bytes of a line that has not ended are not among them.
+        matched: lines by format.
+        errors: by reason.
+        rotations, truncations: of files.
+        last_line: when a line was last read.
+    """
+
+    lines: int = 0
+    bytes: int = 0
+    matched: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    rotations: int = 0
+    truncations: int = 0
+    last_line: float | None = None
+
+    def state(self) -> dict[str, Any]:
+        """As plain values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.lines, self.bytes = int(state["lines"]), int(state["bytes"])
+        self.matched.update({str(name): int(count) for name, count in state["matched"].items()})
+        self.errors.update({str(name): int(count) for name, count in state["errors"].items()})
+        self.rotations, self.truncations = int(state["rotations"]), int(state["truncations"])
+        self.last_line = state["last_line"]
+
+
+class StreamReading:
+    """One stream being read: its interpreter, its labels, and how much of its statistics is counted."""
+
+    def __init__(self, stream: Stream, make: Callable[[], Interpreter]) -> None:
+        self.stream = stream
+        self._make = make
+        self.begin()
+
+    def begin(self) -> None:
+        """With an interpreter that has seen nothing."""
+        self.interpreter = self._make()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was read so far is not counted."""
+        self._lines = self.interpreter.stats.lines
+        self._matched = Counter(self.interpreter.stats.matched)
+        self._errors = Counter(self.interpreter.stats.errors)
+
+    def count(self, totals: Totals) -> int:
+        """Add what was read since the last call to the totals; the number of lines."""
+        stats: LineStats = self.interpreter.stats
+        lines = stats.lines - self._lines
+        if lines or stats.errors != self._errors:
+            totals.lines += lines
+            totals.matched.update(Counter(stats.matched) - self._matched)
+            totals.errors.update(Counter(stats.errors) - self._errors)
+            self.forget()
+        return lines
