@@ -13,6 +13,8 @@ LIBRARY = "libnvidia-ml.so.1"
 VARIABLE = "STOKER_NVML_SIM"
 _TOOLS = SOURCE.parents[2] / ".tools"
 _GIB = 1 << 30
+_MOST_LINES = 400
+"""Room for one device in nvml.c, which drops what is over it."""
 
 
 class NoCompilerError(Exception):
@@ -87,6 +89,7 @@ class Machine:
         lines = [f"{key} {value}" for key, value in self.system.items()]
         lines.append(f"devices {len(self.devices)}")
         for index, device in enumerate(self.devices):
+            assert len(device.values) <= _MOST_LINES
             lines += [f"{index}.{key} {value}" for key, value in device.values.items()]
         part = path.with_name(f"{path.name}.part")
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -62,7 +62,7 @@ class NvmlGate:
         env: the child's environment, and where NVIDIA_VISIBLE_DEVICES is looked up.
         deadline: seconds that one NVML call may take.
         process_user: `off`, `uid` or `name`: whether processes are told with their user.
-        dev: usually /dev.
+        root: where /dev, and the files by which a container is known, are.
     """
 
     def __init__(  # noqa: PLR0913 - everything of the outside world can be moved by a test
@@ -76,12 +76,12 @@ class NvmlGate:
         env: Mapping[str, str] | None = None,
         deadline: float = 5.0,
         process_user: str = "off",
-        dev: Path = Path("/dev"),
+        root: Path = Path("/"),
     ) -> None:
         self.procfs = procfs
         self.process_user = process_user
         self._sysfs = sysfs
-        self._dev = dev
+        self._root = root
         self._clock = clock
         self._monotonic = monotonic
         self._env = dict(os.environ if env is None else env)
@@ -202,10 +202,11 @@ class NvmlGate:
         for index in paused - set(read):
             if index < count:
                 read[index] = self._down(index, self._known.uuid_at(index))
+                failures.append(f"GPU {index} is left out for a while, since a call of it hung")
         for index in [index for index in self._paused if index in read and read[index].up]:
             del self._paused[index]
         live = [gpu for gpu in read.values() if gpu.up]
-        if len(live) < len(read) and now >= self._renew_at:
+        if any(not gpu.up for index, gpu in read.items() if index not in paused) and now >= self._renew_at:
             # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
             self._renew_at = now + _RENEW_EVERY
             self._process.end()
@@ -308,13 +309,15 @@ class NvmlGate:
     def _in_container(self) -> bool:
         if "KUBERNETES_SERVICE_HOST" in self._env or "container" in self._env:
             return True
-        return any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv"))
+        return any((self._root / name).exists() for name in (".dockerenv", "run/.containerenv"))
 
     def _nodes(self) -> int:
         """/dev/nvidia0, /dev/nvidia1, …."""
         try:
             return sum(
-                name.removeprefix("nvidia").isdigit() for name in os.listdir(self._dev) if name.startswith("nvidia")
+                name.removeprefix("nvidia").isdigit()
+                for name in os.listdir(self._root / "dev")
+                if name.startswith("nvidia")
             )
         except OSError:
             return 0

@@ -1,0 +1,35 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpus import GpuBench
+from simulator.nvml_simulator import compile_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The simulated NVML library, compiled once."""
+    return compile_library(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def gpus(nvml_library: Path, tmp_path: Path) -> Iterator[Callable[..., GpuBench]]:
+    """Makes machines with simulated GPUs; their child processes end with the test."""
+    benches: list[GpuBench] = []
+
+    def make(count: int, **settings: object) -> GpuBench:
+        folder = tmp_path / f"machine{len(benches)}"
+        benches.append(GpuBench(nvml_library, folder, count, **settings))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        bench.gate.close()

@@ -1,0 +1,93 @@
+"""Machines with simulated GPUs: a real child process speaks through the real binding with a compiled library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from machines import Clock, values, write
+from simulator import nvml_simulator as simulator
+from stoker.collectors.gpu import gpu_collectors
+from stoker.sources.nvml import NvmlGate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stoker.collectors.collector import Reading
+
+NAMES = {index: f'gpu="{index}",uuid="{simulator.uuid_of(index)}"' for index in range(16)}
+"""The labels of each simulated GPU, as the exposition spells them."""
+
+
+class GpuBench:
+    """A machine of `count` GPUs, and the gate and collector that read it.
+
+    Attributes:
+        machine: change it and call `change`, and the library answers so from the next round on.
+        clock: seconds since the epoch; also of the gate's pauses.
+        memory: what the gate keeps.
+    """
+
+    def __init__(self, library: Path, folder: Path, count: int, **settings: Any) -> None:  # noqa: ANN401 - the gate's own
+        folder.mkdir()
+        self.folder = folder
+        self.file = folder / "machine"
+        self.machine = simulator.machine(count)
+        self.clock = Clock(1_800_000_000.0)
+        self.memory: dict[str, object] = settings.pop("memory", {})
+        for name in ("proc", "sys", "dev"):
+            (folder / name).mkdir()
+        write(folder, {"proc/driver/nvidia/version": "590.48.01\n", "proc/sys/kernel/random/boot_id": "boot-1\n"})
+        self.change()
+        env = simulator.environment(library, self.file, {"PATH": "/usr/bin:/bin", **settings.pop("env", {})})
+        self._settings = {
+            "sysfs": folder / "sys",
+            "procfs": folder / "proc",
+            "root": folder,
+            "memory": self.memory,
+            "clock": self.clock,
+            "monotonic": self.clock,
+            "env": env,
+            "deadline": 1.0,
+        } | settings
+        self.gate = NvmlGate(**self._settings)
+
+    def change(self) -> None:
+        """Let the library see `machine` as it is now."""
+        self.machine.write(self.file)
+
+    def restart(self) -> None:
+        """A new gate, as after a restart of Stoker."""
+        self.gate.close()
+        self.gate = NvmlGate(**self._settings)
+
+    def remove(self, index: int) -> simulator.Device:
+        """Take a GPU off the bus, as after a restart of the machine without it."""
+        device = self.machine.devices.pop(index)
+        self.change()
+        return device
+
+    def bus(self, *rows: tuple[str, str, str, str]) -> None:
+        """Put devices on the PCI bus: address, vendor, class and driver (empty: none)."""
+        for address, vendor, kind, driver in rows:
+            base = f"sys/bus/pci/devices/{address}"
+            write(self.folder, {f"{base}/vendor": f"{vendor}\n", f"{base}/class": f"{kind}\n"})
+            if driver:
+                (self.folder / base / "driver").symlink_to(f"../../../../bus/pci/drivers/{driver}")
+
+    def collect(self, **settings: Any) -> Reading:  # noqa: ANN401 - those of gpu_collectors
+        """One run of the collector, an interval later."""
+        self.clock.now += 15
+        (collector,) = gpu_collectors(self.gate, **settings)
+        return collector.collect()
+
+    def values(self, **settings: Any) -> dict[str, float]:  # noqa: ANN401 - those of gpu_collectors
+        """What one run of the collector gives, by series, without empty labels."""
+        return {_without_empty(series): value for series, value in values(self.collect(**settings)).items()}
+
+
+def _without_empty(series: str) -> str:
+    name, brace, rest = series.partition("{")
+    if not brace:
+        return name
+    pairs = [pair for pair in rest.removesuffix("}").split(",") if not pair.endswith('=""')]
+    return f"{name}{{{','.join(pairs)}}}" if pairs else name

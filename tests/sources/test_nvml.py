@@ -1,0 +1,405 @@
+"""The gate to NVML: a child process that may hang, die or find no driver."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.nvml_simulator import h200, uuid_of
+from stoker.errors import UnavailableError
+from stoker.sources.nvml_values import ErrorKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpus import GpuBench
+    from stoker.sources.nvml_values import Snapshot
+
+UNKNOWN = 999
+DRIVER_NOT_LOADED = 9
+
+
+def look(bench: GpuBench, seconds: float = 15) -> Snapshot:
+    bench.clock.now += seconds
+    return bench.gate.snapshot()
+
+
+def ups(snapshot: Snapshot) -> dict[str, bool]:
+    return {gpu.uuid: gpu.up for gpu in snapshot.gpus}
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_every_gpu_is_read_by_one_child_that_stays(gpus: Callable[..., GpuBench], count: int) -> None:
+    bench = gpus(count)
+    first = look(bench)
+    assert ups(first) == {uuid_of(index): True for index in range(count)}
+    assert (first.devices, first.boot_max, first.failures) == (count, count, ())
+    pid = bench.gate._process.pid
+    look(bench)
+    assert bench.gate._process.pid == pid
+
+
+def test_a_call_that_hangs_is_named_and_its_child_replaced_while_the_others_go_on(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(8, deadline=0.3)
+    look(bench)
+    before = bench.gate._process.pid
+    bench.machine.devices[3].hangs("nvmlDeviceGetPowerUsage")
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(index): index != 3 for index in range(8)}
+    assert found.errors == {ErrorKey("3", uuid_of(3), "nvmlDeviceGetPowerUsage", "TIMEOUT"): 1}
+    assert found.restarts == 1
+    assert found.devices == 8
+    assert before is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+    # it is not asked again at once ...
+    again = look(bench)
+    assert ups(again)[uuid_of(3)] is False
+    assert again.restarts == 1
+    assert sum(again.errors.values()) == 1
+    assert again.failures == ("GPU 3 is left out for a while, since a call of it hung",)
+    # ... but later, and takes part again when it answers
+    bench.machine.devices[3].heal()
+    bench.change()
+    assert ups(look(bench, 120))[uuid_of(3)] is True
+
+
+def test_the_pause_of_a_device_that_hangs_again_grows(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=0.2)
+    look(bench)
+    bench.machine.devices[0].hangs("nvmlDeviceGetUUID")
+    bench.change()
+    key = ErrorKey("0", uuid_of(0), "nvmlDeviceGetUUID", "TIMEOUT")
+    assert look(bench).errors[key] == 1
+    assert look(bench, 61).errors[key] == 2
+    assert look(bench, 61).errors[key] == 2
+    assert look(bench, 61).errors[key] == 3
+
+
+def test_a_library_that_hangs_at_its_start_costs_a_round_and_is_tried_again(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=0.2)
+    look(bench)
+    bench.restart()
+    bench.machine.system["hang.nvmlInit"] = 1
+    bench.change()
+    found = look(bench)
+    assert found.errors == {ErrorKey("", "", "nvmlInit", "TIMEOUT"): 1}
+    assert found.devices == 0
+    assert ups(found) == {uuid_of(0): False, uuid_of(1): False}
+    del bench.machine.system["hang.nvmlInit"]
+    bench.change()
+    assert ups(look(bench, 5)) == {uuid_of(0): False, uuid_of(1): False}
+    assert ups(look(bench, 60)) == {uuid_of(0): True, uuid_of(1): True}
+
+
+def test_a_lost_gpu_is_down_and_the_others_are_not(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    bench.machine.devices[1].lose()
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): False}
+    assert found.errors == {ErrorKey("1", uuid_of(1), "nvmlDeviceGetHandleByIndex", "GPU_IS_LOST"): 1}
+    assert found.gpus[1].info["name"] == "NVIDIA H200 (simulated)"
+
+
+def test_a_gpu_that_gets_lost_in_the_middle_of_a_round_is_down_and_named_once(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.machine.devices[1].fails("nvmlDeviceGetMemoryInfo", 15)
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): False}
+    assert found.errors == {ErrorKey("1", uuid_of(1), "nvmlDeviceGetMemoryInfo", "GPU_IS_LOST"): 1}
+
+
+def test_a_call_that_fails_is_counted_each_time_and_costs_only_its_value(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.machine.devices[0].fails("nvmlDeviceGetPowerUsage", UNKNOWN)
+    bench.change()
+    look(bench)
+    found = look(bench)
+    assert found.errors == {ErrorKey("0", uuid_of(0), "nvmlDeviceGetPowerUsage", "UNKNOWN"): 2}
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): True}
+    assert "power" not in found.gpus[0].values
+    assert "power" in found.gpus[1].values
+
+
+def test_a_gpu_all_of_whose_calls_fail_is_down_until_they_work_again(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    look(bench)
+    bench.machine.devices[0].values["error"] = UNKNOWN
+    bench.change()
+    assert ups(look(bench)) == {uuid_of(0): False}
+    bench.machine.devices[0].heal()
+    bench.change()
+    assert ups(look(bench)) == {uuid_of(0): True}
+
+
+def test_what_is_not_supported_is_asked_once_and_is_no_error(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    values = bench.machine.devices[0].values
+    power = values.pop("power")
+    bench.change()
+    found = look(bench)
+    assert found.errors == {}
+    assert "power" not in found.gpus[0].values
+    values["power"] = power
+    bench.change()
+    assert "power" not in look(bench).gpus[0].values  # known not to be supported
+    bench.restart()
+    assert look(bench).gpus[0].values["power"] == power
+
+
+def test_an_older_way_is_taken_where_the_newer_one_is_not_supported(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    values = bench.machine.devices[0].values
+    values["old_reasons"] = values.pop("reasons")
+    del values["memory_reserved"]
+    bench.change()
+    found = look(bench).gpus[0].values
+    assert found["reasons"] == 4
+    assert found["memory"] == [150754820096, 90 << 30, 150754820096 - (90 << 30), None]
+
+
+def test_numbers_that_mean_not_available_are_left_out(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.machine.devices[0].values |= {"power": 0xFFFFFFFF, "energy": -1, "field82": -1}
+    bench.change()
+    found = look(bench).gpus[0].values
+    assert not {"power", "energy", "memory_temperature"} & set(found)
+
+
+def test_no_driver_is_a_normal_state_until_one_is_loaded(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    version = bench.folder / "proc/driver/nvidia/version"
+    version.unlink()
+    bench.machine.system["error.nvmlInit"] = DRIVER_NOT_LOADED
+    bench.change()
+    for _ in range(3):
+        with pytest.raises(UnavailableError, match="no NVIDIA driver on this machine"):
+            look(bench)
+    assert bench.gate._process.started == 1  # asked once, and not again while nothing changes
+    del bench.machine.system["error.nvmlInit"]
+    bench.change()
+    with pytest.raises(UnavailableError):
+        look(bench)
+    version.write_text("590.48.01\n")
+    assert look(bench).devices == 2
+
+
+def test_no_library_is_a_normal_state(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.gate._process._env["LD_LIBRARY_PATH"] = str(bench.folder)
+    with pytest.raises(UnavailableError, match=r"no libnvidia-ml\.so\.1 on this machine"):
+        look(bench)
+
+
+def test_gpus_that_were_known_are_down_when_the_driver_is_gone(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    bench.machine.system["error.nvmlInit"] = DRIVER_NOT_LOADED
+    bench.change()
+    (bench.folder / "proc/driver/nvidia/version").unlink()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): False, uuid_of(1): False}
+    assert found.devices is None
+    assert found.errors == {ErrorKey("", "", "nvmlInit", "DRIVER_NOT_LOADED"): 1}
+
+
+def test_nvml_that_fails_for_another_reason_sees_no_devices(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.machine.system["error.nvmlInit"] = 18
+    bench.change()
+    found = look(bench)
+    assert found.devices == 0
+    assert found.errors == {ErrorKey("", "", "nvmlInit", "LIB_RM_VERSION_MISMATCH"): 1}
+    del bench.machine.system["error.nvmlInit"]
+    bench.change()
+    assert look(bench, 5).devices == 0
+    assert look(bench, 31).devices == 2
+
+
+def test_a_driver_that_is_replaced_gets_a_new_child(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    look(bench)
+    (bench.folder / "proc/driver/nvidia/version").write_text("595.10\n")
+    bench.machine.system["driver"] = "595.10"
+    bench.change()
+    found = look(bench)
+    assert found.restarts == 1
+    assert found.gpus[0].info["driver"] == "595.10"
+
+
+def test_a_gpu_that_is_gone_stays_known_across_a_restart_and_a_move_of_the_others(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(3)
+    look(bench)
+    bench.remove(1)
+    bench.restart()
+    found = look(bench)
+    assert [(gpu.gpu, gpu.uuid, gpu.up) for gpu in found.gpus] == [
+        ("0", uuid_of(0), True),
+        ("1", uuid_of(1), False),
+        ("1", uuid_of(2), True),
+    ]
+    assert (found.devices, found.boot_max) == (2, 3)
+
+
+def test_a_gpu_that_comes_back_is_up_again(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    device = bench.remove(1)
+    assert ups(look(bench)) == {uuid_of(0): True, uuid_of(1): False}
+    bench.machine.devices.append(device)
+    bench.change()
+    assert ups(look(bench)) == {uuid_of(0): True, uuid_of(1): True}
+
+
+def test_a_gpu_is_forgotten_when_another_answers_at_its_address(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    bench.machine.devices[1].values["uuid"] = "GPU-new"
+    bench.change()
+    assert ups(look(bench)) == {uuid_of(0): True, "GPU-new": True}
+
+
+def test_a_gpu_is_forgotten_after_seven_days(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    bench.remove(1)
+    assert ups(look(bench, 6.9 * 86400)) == {uuid_of(0): True, uuid_of(1): False}
+    assert ups(look(bench, 0.2 * 86400)) == {uuid_of(0): True}
+
+
+def test_a_gpu_is_forgotten_on_request_and_not_missed_any_more(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    bench.remove(1)
+    look(bench)
+    assert bench.gate.forget(uuid_of(1)) is True
+    assert bench.gate.forget(uuid_of(1)) is False
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True}
+    assert found.boot_max == 1
+
+
+def test_what_a_boot_has_seen_is_kept_and_begins_anew_with_the_next_boot(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(8)
+    assert look(bench).boot_max == 8
+    bench.remove(7)
+    bench.restart()
+    assert look(bench).boot_max == 8
+    (bench.folder / "proc/sys/kernel/random/boot_id").write_text("boot-2\n")
+    assert look(bench).boot_max == 7
+
+
+def test_memory_is_written_seldom(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    kept = bench.memory["gpus"]
+    look(bench)
+    assert bench.memory["gpus"] is kept
+    look(bench, 3601)
+    assert bench.memory["gpus"] is not kept
+
+
+@pytest.mark.parametrize("spoilt", [{"gpus": 3, "boot": []}, {"gpus": {"GPU-x": None}, "boot": {"max": "many"}}])
+def test_memory_that_makes_no_sense_is_as_good_as_none(gpus: Callable[..., GpuBench], spoilt: object) -> None:
+    found = look(gpus(1, memory=spoilt))
+    assert ups(found) == {uuid_of(0): True}
+    assert found.boot_max == 1
+
+
+@pytest.mark.parametrize("address", ["PCI:0000:21:00", "00000000:21:00.0", "0000:21:00.0", "21:00.0", "pci:0000:21:00"])
+def test_a_gpu_is_found_by_its_address_in_any_spelling_also_when_it_is_gone(
+    gpus: Callable[..., GpuBench], address: str
+) -> None:
+    bench = gpus(2)
+    look(bench)
+    assert bench.gate.identify(address) == ("1", uuid_of(1))
+    bench.remove(1)
+    look(bench)
+    assert bench.gate.identify(address) == ("1", uuid_of(1))
+    assert bench.gate.identify("0000:99:00.0") is None
+    assert bench.gate.identify("nonsense") is None
+
+
+def test_a_child_that_dies_is_replaced(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    look(bench)
+    pid = bench.gate._process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    found = look(bench)
+    assert found.errors == {ErrorKey("", "", "nvmlInit", "PROCESS_ENDED"): 1}
+    assert ups(look(bench, 31)) == {uuid_of(0): True}
+
+
+def test_a_look_may_be_shared(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    first = look(bench)
+    assert bench.gate.snapshot(fresh=5) is first
+    bench.clock.now += 6
+    assert bench.gate.snapshot(fresh=5) is not first
+
+
+def test_closing_ends_the_child_and_may_be_done_twice(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    look(bench)
+    pid = bench.gate._process.pid
+    bench.gate.close()
+    bench.gate.close()
+    assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+GPU = ("0x10de", "0x030200", "nvidia")
+
+
+def test_gpus_on_the_bus_are_those_that_are_the_machines_own(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.bus(
+        ("0000:11:00.0", *GPU),
+        ("0000:21:00.0", "0x10de", "0x030000", ""),  # the driver did not take it
+        ("0000:31:00.0", "0x10de", "0x030200", "vfio-pci"),  # a virtual machine's
+        ("0000:21:00.1", "0x10de", "0x040300", "snd_hda_intel"),
+        ("0000:41:00.0", "0x10de", "0x068000", "nvidia-nvswitch"),
+        ("0000:51:00.0", "0x1002", "0x030000", ""),
+    )
+    assert look(bench).pci_devices == 2
+
+
+@pytest.mark.parametrize("env", [{"NVIDIA_VISIBLE_DEVICES": "0,1"}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}])
+def test_the_bus_is_not_compared_where_only_a_part_is_visible_on_purpose(
+    gpus: Callable[..., GpuBench], env: dict[str, str]
+) -> None:
+    bench = gpus(1, env=env)
+    (bench.folder / "dev/nvidia0").touch()
+    (bench.folder / "dev/nvidiactl").touch()
+    bench.bus(("0000:11:00.0", *GPU), ("0000:21:00.0", *GPU))
+    assert look(bench).pci_devices is None
+
+
+def test_a_container_that_has_all_gpus_compares_them(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1, env={"KUBERNETES_SERVICE_HOST": "10.0.0.1", "NVIDIA_VISIBLE_DEVICES": "all"})
+    (bench.folder / "dev/nvidia0").touch()
+    (bench.folder / "dev/nvidia1").touch()
+    bench.bus(("0000:11:00.0", *GPU), ("0000:21:00.0", *GPU))
+    assert look(bench).pci_devices == 2
+
+
+def test_a_gpu_that_never_told_its_uuid_is_shown_by_its_index(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.machine.devices.append(h200(1))
+    bench.machine.devices[1].lose()
+    bench.change()
+    assert ups(look(bench)) == {uuid_of(0): True, "": False}
