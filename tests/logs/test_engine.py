@@ -223,7 +223,7 @@ def test_one_source_that_fails_costs_only_itself(tmp_path: Path, monkeypatch: py
     broken = settings(tmp_path, name="broken")
     followed = Followed(broken, settings(tmp_path))
 
-    def fail(_: float) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("our bug")
 
     monkeypatch.setattr(followed.engine._sources[0], "turn", fail)
@@ -412,3 +412,19 @@ def test_an_xid_of_the_past_has_its_own_time(tmp_path: Path) -> None:
     seen = Followed(source, formats=PACK.formats).turn()  # the clock stands at 2023-11-14
     assert seen["stoker_gpu_xid_last_timestamp_seconds{uuid=pci:0000:04:00,xid=79}"] == 1_699_589_529
     assert seen["stoker_gpu_xid_last_timestamp_seconds{uuid=pci:0000:04:00,xid=48}"] == 1_699_660_800
+
+
+def test_a_stop_in_the_middle_of_a_big_file_loses_nothing(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    append(logs / "a.log", "GET /a 200\n" * 200_000)
+    first = Followed(settings(logs), state=state)
+    first.engine.start()
+    until = time.monotonic() + 30
+    while not values(first.engine.samples()).get(REQUESTS) and time.monotonic() < until:
+        time.sleep(0.001)
+    first.engine.stop()
+    assert 0 < first.exposed()[REQUESTS] < 200_000
+    second = Followed(settings(logs), state=state, clock=first.clock)
+    assert second.exposed()[REQUESTS] == first.exposed()[REQUESTS]
+    assert second.turn()[REQUESTS] == 200_000

@@ -411,3 +411,12 @@ def test_a_file_that_cannot_be_read_for_a_while_is_not_read_twice(
         assert reader.turn() == b""
         assert reader.errors["read"] >= 1
     assert reader.turn() == b"two\n"
+
+
+def test_a_link_to_nothing_is_counted_once_and_followed_when_there_is_something(tmp_path: Path) -> None:
+    (tmp_path / "a.log").symlink_to(tmp_path / "target")
+    reader = Reader(f"{tmp_path}/*.log")
+    assert reader.turn() == reader.turn() == b""
+    assert reader.errors == {"unreadable": 1}
+    append(tmp_path / "target", b"one\n")
+    assert reader.turn() == b"one\n"

@@ -111,6 +111,7 @@ class LogEngine:
         self._saved_at = -math.inf  # the first turn is saved at once: from then on, new files are new
         self._save_took = 0.0
         self._opened = 0
+        self._abandoned = False
         self._saved: tuple[int, ...] = ()
         self._expired_at = steady()
         self._failing: set[str] = set()
@@ -133,6 +134,7 @@ class LogEngine:
             self._thread.join(_STOP)
             if self._thread.is_alive():
                 log.error("a source does not return, its last lines are read again at the next start")
+                self._abandoned = True  # whoever comes next has the state now
                 return
         self.save()
         for source in self._sources:
@@ -173,7 +175,7 @@ class LogEngine:
 
     def _turn(self, source: Source, steady: float) -> None:
         try:
-            source.turn(steady)
+            source.turn(steady, self._stopping.is_set)
         except Exception as error:
             # a fault of ours in one source must not cost the others; it is logged once and counted
             source.behind = False
@@ -205,6 +207,8 @@ class LogEngine:
     def save(self) -> bool:
         """Save positions and values of one moment, unless nothing has changed; whether they are saved."""
         begun = time.perf_counter()
+        if self._abandoned:
+            return False
         # no lock: what is saved changes in the thread that saves only, and scrapes change nothing
         now = self._marks()
         if now == self._saved and self._state.writable:

@@ -107,16 +107,19 @@ class Source:
                 tuple(str(each) for each in patterns), from_beginning=beginning, errors=self.totals.errors
             )
 
-    def turn(self, steady: float) -> None:
+    def turn(self, steady: float, stopping: Callable[[], bool] = lambda: False) -> None:
         """Read what is there, within bounds; `behind` says afterwards whether there is more.
 
         Args:
             steady: seconds of a steady clock.
+            stopping: asked between two blocks; the rest is left for the next life.
         """
         try:
             if self._follower is not None:
                 for event in self._follower.turn(steady):
                     self._event(event)
+                    if stopping():
+                        break
                 self.behind = self._follower.behind
             elif self._kernel is not None:
                 for record in self._kernel.turn():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TURN = 16
+TURN = 4
 """Blocks that one file gets before it is another's turn."""
 _LEAVING = 60.0
 _QUIET = 600.0
@@ -146,8 +146,12 @@ class Follower:
         for path in self._globs.paths(now):
             try:
                 status = os.stat(path)
-            except OSError:
-                continue  # gone since the folder was read, or a link to nothing
+            except OSError as error:
+                if os.path.islink(
+                    path
+                ):  # to nothing, or in a circle; a file that is gone since the folder was read is no fault
+                    self._complain(path, "unreadable", wrong, error.strerror)
+                continue
             if path.endswith(COMPRESSED):
                 self._complain(path, "compressed", wrong)
             elif stat.S_ISDIR(status.st_mode):
