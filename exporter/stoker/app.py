@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from stoker.config.load import state_dir
 from stoker.detect.run_watch import RunWatch
 from stoker.detect.service_watch import ServiceWatch
 from stoker.documents import Position, Problems
-from stoker.errors import MistakeError
+from stoker.errors import MistakeError, StokerError
 from stoker.logs.engine import LogEngine
 from stoker.logs.formats import compile_formats
 from stoker.logs.state import KeptMapping
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from stoker.collectors.collector import Collector
 
 log = logging.getLogger(__name__)
+
+_STOP = 1.6
+"""Seconds that all parts together have to end; a process has two."""
 
 
 class Part(Protocol):
@@ -82,9 +86,9 @@ class CollectorsPart:
 
     def stop(self) -> None:
         """See Part."""
+        self.schedule.stop(0.5)
         if self.nvml is not None:
             self.nvml.close()
-        self.schedule.stop(0.5)
 
     def forget(self, uuid: str) -> bool:
         """Forget a GPU that is gone; whether it was known."""
@@ -251,46 +255,83 @@ class App:
         self._settings = loaded.settings
         self._listen = listen or str(loaded.settings.listen)
         self._parts = build(loaded.settings, pack, self._machine)
+        self._before: dict[type[Part], list[Sample]] = {}
+        self._changing = threading.Lock()
+        self._failing: set[str] = set()
         self.server = Server(self._listen, routes(self, Exposition()))
 
     def start(self) -> None:
         """Answer and collect."""
         self.server.start()
-        for part in self._parts:
-            part.start()
+        with self._changing:
+            self._start_parts()
         log.info("listening on=%s config=%s", self._listen, self._file or "(defaults)")
+
+    def _start_parts(self) -> None:
+        for part in self._parts:
+            try:
+                part.start()
+            except Exception:  # the others start all the same, and `ready` tells that this one did not
+                log.exception("part=%s did not start", type(part).__name__)
+
+    def _stop_parts(self) -> None:
+        """All at the same time, so that a slow one takes nothing from the others."""
+
+        def stop(part: Part) -> None:
+            try:
+                part.stop()
+            except Exception:
+                log.exception("part=%s did not stop", type(part).__name__)
+
+        threads = [threading.Thread(target=stop, args=(part,), daemon=True) for part in self._parts]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + _STOP
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def stop(self) -> None:
         """End everything within two seconds."""
         self.server.stop()
-        for part in self._parts:
-            part.stop()
+        self._stop_parts()
 
     def ready(self) -> bool:
         """Whether every part has its first samples."""
         return all(part.ready for part in self._parts)
 
     def reload(self) -> str:
-        """Load the configuration again; what is wrong with it, one line a problem, or an empty string."""
-        try:
-            loaded, pack = load_all(self._file)
-            parts = self._build(loaded.settings, pack, self._machine)
-        except MistakeError as error:
-            self._reload_says = str(error)
-            for problem in error.problems:
-                log.error("reload refused: %s", problem)  # noqa: TRY400 - a user's mistake needs no traceback
-            return self._reload_says
-        if str(loaded.settings.listen) != str(self._settings.listen):
-            log.warning("listen changed to=%s: this takes a restart", loaded.settings.listen)
-        # the old parts end first, so that the new ones find the state that these have saved
-        for part in self._parts:
-            part.stop()
-        self._settings, self._parts = loaded.settings, parts
-        for part in parts:
-            part.start()
-        self._reload_says, self._reloaded_at = "", self._clock()
+        """Load the configuration again; what is wrong with it, one line a problem, or an empty string.
+
+        One reload after the other, whoever asks. Until a new part has its first samples, those of the old one are
+        served, so that a reload leaves no gap in which an alert would begin to wait anew.
+        """
+        with self._changing:
+            try:
+                loaded, pack = load_all(self._file)
+                parts = self._build(loaded.settings, pack, self._machine)
+            except MistakeError as error:
+                return self._refuse([str(problem) for problem in error.problems])
+            except (StokerError, OSError) as error:
+                return self._refuse([str(error) or type(error).__name__])
+            except Exception as error:
+                log.exception("a bug of ours while the configuration was read")
+                return self._refuse([f"a bug of ours, see the log: {type(error).__name__}: {error}"])
+            if str(loaded.settings.listen) != str(self._settings.listen):
+                log.warning("listen changed to=%s: this takes a restart", loaded.settings.listen)
+            # the old parts end first, so that the new ones find the state that these have saved
+            self._stop_parts()
+            self._before = {type(part): self._of(part) for part in self._parts}
+            self._settings, self._parts = loaded.settings, parts
+            self._start_parts()
+            self._reload_says, self._reloaded_at = "", self._clock()
         log.info("reloaded config=%s", self._file or "(defaults)")
         return ""
+
+    def _refuse(self, problems: list[str]) -> str:
+        for problem in problems:
+            log.error("reload refused: %s", problem)
+        self._reload_says = "\n".join(problems)
+        return self._reload_says
 
     def forget(self, uuid: str) -> bool:
         """Forget a GPU that is gone."""
@@ -306,7 +347,24 @@ class App:
             *self.server.samples(),
         ]
         for part in self._parts:
-            found += part.samples()
+            before = self._before.get(type(part))
+            if before is not None and part.ready:
+                before = None
+                self._before.pop(type(part), None)
+            found += self._of(part) if before is None else before
+        return found
+
+    def _of(self, part: Part) -> list[Sample]:
+        """A part's samples; a bug in one costs the page only these."""
+        name = type(part).__name__
+        try:
+            found = list(part.samples())
+        except Exception:
+            if name not in self._failing:
+                self._failing.add(name)
+                log.exception("part=%s has no samples, by a bug of ours", name)
+            return []
+        self._failing.discard(name)
         return found
 
     def status_page(self) -> bytes:

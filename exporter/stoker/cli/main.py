@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from stoker import __version__
@@ -54,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last seam: whatever comes here is a bug of ours
         if os.environ.get("STOKER_DEBUG"):
-            raise
+            traceback.print_exc()
+            return BUG
         says = " ".join(str(error).split())[:300]
         print(f"stoker: a bug of ours: {type(error).__name__}: {says}; STOKER_DEBUG=1 shows where", file=sys.stderr)
         return BUG

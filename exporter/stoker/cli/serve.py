@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import argparse
 
 
+_END = 1.9
+"""Seconds from SIGTERM to the end at the latest."""
+
+
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = commands.add_parser("serve", help="run the exporter")
@@ -49,6 +53,10 @@ def run(args: argparse.Namespace) -> int:
     def end(*_: object) -> None:
         stop.set()
         wanted.set()
+        # whatever hangs then, a driver or a full disk, the process ends in time
+        late = threading.Timer(_END, os._exit, (0,))
+        late.daemon = True
+        late.start()
 
     signal.signal(signal.SIGHUP, reload)
     signal.signal(signal.SIGTERM, end)

@@ -1,14 +1,15 @@
 """Renders samples as Prometheus text or OpenMetrics.
 
-Almost all of a line, `name{label="value"} `, is the same at every scrape, so it is prepared once for each series and joined
-with the value; preparing is what costs. A series that is gone is forgotten at the next sweep.
+Almost all of a line, `name{label="value"} `, is the same at every scrape, and often the value too. So what was written for a
+series is kept and used again as long as its value stays; what is kept of series that are gone is dropped when it outweighs
+the rest.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from itertools import groupby
+import threading
 from typing import TYPE_CHECKING, cast
 
 from stoker.metrics import Desc, HistogramValue, Kind, Sample
@@ -21,105 +22,131 @@ log = logging.getLogger(__name__)
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _EXACT = 2.0**53
+_SPARE = 100
+
+
+class _Series:
+    """What is kept of a series: the beginnings of its lines, its last value and what was written for it."""
+
+    __slots__ = ("beginnings", "text", "turn", "value")
+
+    def __init__(self, beginnings: tuple[str, ...]) -> None:
+        self.beginnings = beginnings
+        self.turn = 0
+        self.value: float | HistogramValue | None = None
+        self.text = ""
 
 
 class Exposition:
-    """The rendering of one server; keeps the prepared beginnings of lines between scrapes."""
+    """The rendering of one server; keeps what it has written between scrapes. Any thread may ask."""
 
     def __init__(self) -> None:
-        self._prefixes: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._histograms: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        self._said: set[str] = set()
-        self._series = 0
+        self._families: dict[Desc, dict[tuple[str, ...], _Series]] = {}
+        self._said: set[tuple[str, str]] = set()
+        self._turn = 0
+        self._lock = threading.Lock()
 
     def render(self, samples: Iterable[Sample], *, openmetrics: bool = False) -> bytes:
-        """The page.
+        """The page: families by name, their series in the order given.
+
+        One wrong series never costs the page: of two with the same labels the first counts, and one that does not fit
+        its Desc is left out; both are logged once for each metric.
 
         Args:
-            samples: in any order; of two with the same labels the first counts.
+            samples: in any order.
             openmetrics: OpenMetrics 1.0 rather than the text format 0.0.4.
         """
-        ordered = sorted(samples, key=_family)
-        lines: list[str] = []
-        count = 0
-        for _, group in groupby(ordered, key=_family):
-            family = list(group)
-            count += len(family)
-            lines += self._family(family, openmetrics=openmetrics)
-        self._forget(count)
+        with self._lock:
+            self._turn += 1
+            lines: list[str] = []
+            families = self._sorted(samples)
+            for desc, found in families:
+                self._family(desc, found, lines, openmetrics=openmetrics)
+            if len(self._families) > len(families):
+                kept = {desc for desc, _ in families}
+                self._families = {desc: series for desc, series in self._families.items() if desc in kept}
         if openmetrics:
             lines.append("# EOF\n")
         return "".join(lines).encode()
 
-    def _family(self, family: Sequence[Sample], *, openmetrics: bool) -> list[str]:
-        desc = family[0].desc
+    def _sorted(self, samples: Iterable[Sample]) -> list[tuple[Desc, list[Sample]]]:
+        families: dict[str, tuple[Desc, list[Sample]]] = {}
+        current: Desc | None = None
+        found: list[Sample] = []
+        for sample in samples:
+            if sample[0] is not current:
+                current = sample[0]
+                first, found = families.setdefault(current.name, (current, []))
+                if first != current:
+                    self._say(current.name, "is declared in two ways; the first counts")
+                    found = []
+            found.append(sample)
+        return [families[name] for name in sorted(families)]
+
+    def _family(self, desc: Desc, found: Sequence[Sample], lines: list[str], *, openmetrics: bool) -> None:
         name = desc.name.removesuffix("_total") if openmetrics and desc.kind is Kind.COUNTER else desc.name
-        lines = [f"# HELP {name} {_escape_help(desc.help, quotes=openmetrics)}\n# TYPE {name} {desc.kind}\n"]
-        if desc.kind is Kind.HISTOGRAM:
-            for sample in self._once(family):
-                lines += self._histogram(sample)
-            return lines
-        prefixes = self._prefixes
-        key_name = desc.name
-        for sample in self._once(family):
-            prefix = prefixes.get((key_name, sample.labels))
-            if prefix is None:
-                prefix = f"{key_name}{_labels(desc, sample.labels)} "
-                prefixes[key_name, sample.labels] = prefix
-            lines.append(f"{prefix}{number(cast('float', sample.value))}\n")
-        return lines
+        lines.append(f"# HELP {name} {_escape_help(desc.help, quotes=openmetrics)}\n# TYPE {name} {desc.kind}\n")
+        write = _histogram if desc.kind is Kind.HISTOGRAM else _plain
+        known = self._families.setdefault(desc, {})
+        turn = self._turn
+        for _, labels, value in found:  # the inner loop of every scrape
+            try:
+                series = known.get(labels)
+                if series is None:
+                    series = known[labels] = _Series(_beginnings(desc, labels))
+                if series.turn == turn:
+                    self._say(desc.name, "has two samples with the same labels; the first counts")
+                    continue
+                series.turn = turn
+                if series.value != value:
+                    series.text = write(series.beginnings, value)
+                    series.value = value
+                lines.append(series.text)
+            except (TypeError, ValueError, AttributeError) as error:
+                self._say(desc.name, "has a sample that does not fit it and is left out", error)
+        if len(known) > 2 * len(found) + _SPARE:  # most of it is of series that are gone
+            self._families[desc] = {labels: series for labels, series in known.items() if series.turn == turn}
 
-    def _once(self, family: Sequence[Sample]) -> Sequence[Sample]:
-        unique = {sample.labels: sample for sample in reversed(family)}
-        if len(unique) == len(family):
-            return family
-        name = family[0].desc.name
-        if name not in self._said:
-            self._said.add(name)
-            log.error("metric=%s has two samples with the same labels; the first counts", name)
-        return list(reversed(unique.values()))
-
-    def _histogram(self, sample: Sample) -> list[str]:
-        desc, value = sample.desc, cast("HistogramValue", sample.value)
-        prefixes = self._histograms.get((desc.name, sample.labels))
-        if prefixes is None:
-            bounds = [*(number_of_bound(bound) for bound in desc.bounds), "+Inf"]
-            prefixes = [f"{desc.name}_bucket{_labels(desc, sample.labels, le)} " for le in bounds]
-            plain = _labels(desc, sample.labels)
-            prefixes += [f"{desc.name}_sum{plain} ", f"{desc.name}_count{plain} "]
-            self._histograms[desc.name, sample.labels] = prefixes
-        total = 0
-        lines = []
-        for prefix, count in zip(prefixes, value.counts, strict=False):
-            total += count
-            lines.append(f"{prefix}{total}\n")
-        return [*lines, f"{prefixes[-2]}{number(value.total)}\n", f"{prefixes[-1]}{total}\n"]
-
-    def _forget(self, count: int) -> None:
-        """When far more lines are prepared than were used, the rest is of series that are gone."""
-        if len(self._prefixes) + len(self._histograms) > 2 * count + 1000:
-            self._prefixes.clear()
-            self._histograms.clear()
+    def _say(self, name: str, text: str, error: Exception | None = None) -> None:
+        if (name, text) not in self._said:
+            self._said.add((name, text))
+            log.error("metric=%s %s%s", name, text, f": {error}" if error else "")
 
 
-def _family(sample: Sample) -> str:
-    return sample.desc.name
+def _plain(beginnings: tuple[str, ...], value: object) -> str:
+    return f"{beginnings[0]}{number(cast('float', value))}\n"
+
+
+def _histogram(beginnings: tuple[str, ...], value: object) -> str:
+    counts, total = cast("HistogramValue", value)
+    *buckets, sums, count = beginnings
+    so_far = 0
+    lines = []
+    for bucket, observed in zip(buckets, counts, strict=True):
+        so_far += observed
+        lines.append(f"{bucket}{so_far}\n")
+    return "".join([*lines, f"{sums}{number(total)}\n", f"{count}{so_far}\n"])
+
+
+def _beginnings(desc: Desc, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The beginnings of a series' lines: one, or those of the buckets, the sum and the count."""
+    plain = _labels(desc, values)
+    if desc.kind is not Kind.HISTOGRAM:
+        return (f"{desc.name}{plain} ",)
+    bounds = [*(repr(float(bound)) for bound in desc.bounds), "+Inf"]
+    buckets = [f"{desc.name}_bucket{_labels(desc, values, le)} " for le in bounds]
+    return (*buckets, f"{desc.name}_sum{plain} ", f"{desc.name}_count{plain} ")
 
 
 def number(value: float) -> str:
     """A value as Prometheus reads it: `3`, `0.25`, `1e+30`, `NaN`, `+Inf`."""
     if isinstance(value, int):
-        return str(int(value))
+        return str(int(value))  # `int` for booleans
     if value == value and abs(value) < _EXACT:  # noqa: PLR0124 - NaN is the only number that differs from itself
         return str(int(value)) if value == int(value) else repr(value)
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return "NaN" if math.isnan(value) else repr(value)
-
-
-def number_of_bound(bound: float) -> str:
-    """A bucket's bound, spelled as `1.0`."""
-    return repr(float(bound))
 
 
 def _labels(desc: Desc, values: Sequence[str], le: str | None = None) -> str:
@@ -138,26 +165,3 @@ def _escape(value: str) -> str:
 def _escape_help(text: str, *, quotes: bool) -> str:
     escaped = text.replace("\\", r"\\").replace("\n", r"\n")
     return escaped.replace('"', r"\"") if quotes else escaped
-
-
-def negotiate(accept: str) -> bool:
-    """Whether an Accept header prefers OpenMetrics to the text format."""
-    best: dict[bool, float] = {}
-    for part in accept.split(","):
-        kind, *parameters = (word.strip() for word in part.split(";"))
-        quality = 1.0
-        fits = True
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
-            if name == "version" and kind == "application/openmetrics-text":
-                fits = value in ("1.0.0", "0.0.1")
-        if kind == "application/openmetrics-text" and fits:
-            best[True] = max(best.get(True, 0.0), quality)
-        elif kind in ("text/plain", "*/*", "text/*"):
-            best[False] = max(best.get(False, 0.0), quality)
-    return best.get(True, 0.0) > 0 and best.get(True, 0.0) >= best.get(False, 0.0)

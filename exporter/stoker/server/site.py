@@ -5,15 +5,22 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING, Protocol
 
-from stoker.server.exposition import OPENMETRICS, TEXT, Exposition, negotiate
-from stoker.server.http import Request, Response, Route
+from stoker.server.exposition import OPENMETRICS, TEXT
+from stoker.server.message import Request, Response, Route
+from stoker.server.negotiation import accepts_gzip, prefers_openmetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stoker.metrics import Sample
+    from stoker.server.exposition import Exposition
 
 _WORTH_PACKING = 1024
+_PAGE_HEADERS = {
+    "X-Frame-Options": "deny",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+}
 
 
 class Site(Protocol):
@@ -39,10 +46,10 @@ def routes(site: Site, exposition: Exposition) -> list[Route]:
     """The routes of `stoker serve`."""
 
     def metrics(request: Request) -> Response:
-        openmetrics = negotiate(request.headers.get("accept", ""))
+        openmetrics = prefers_openmetrics(request.headers.get("accept", ""))
         body = exposition.render(site.samples(), openmetrics=openmetrics)
         headers = {"Vary": "Accept, Accept-Encoding"}
-        if _accepts_gzip(request.headers.get("accept-encoding", "")) and len(body) > _WORTH_PACKING:
+        if len(body) > _WORTH_PACKING and accepts_gzip(request.headers.get("accept-encoding", "")):
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return Response(200, body, OPENMETRICS if openmetrics else TEXT, headers)
@@ -68,7 +75,7 @@ def routes(site: Site, exposition: Exposition) -> list[Route]:
         return Response(200, b"forgotten\n") if site.forget(uuid) else Response(404, b"no GPU of that uuid is known\n")
 
     def status(_: Request) -> Response:
-        return Response(200, site.status_page(), "text/html; charset=utf-8", {"X-Frame-Options": "deny"})
+        return Response(200, site.status_page(), "text/html; charset=utf-8", _PAGE_HEADERS)
 
     return [
         Route("/metrics", {"GET": metrics}),
@@ -78,14 +85,6 @@ def routes(site: Site, exposition: Exposition) -> list[Route]:
         Route("/-/forget", {"POST": forget}),
         Route("/", {"GET": status}),
     ]
-
-
-def _accepts_gzip(header: str) -> bool:
-    for part in header.split(","):
-        name, _, rest = part.strip().partition(";")
-        if name.strip() in ("gzip", "*"):
-            return rest.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 def _from_another_site(request: Request) -> bool:

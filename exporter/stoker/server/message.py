@@ -1,0 +1,150 @@
+"""What goes over HTTP as values: a request as it was understood, a response, and why a request is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+# HTTP/1.1
+_VERSION = re.compile(r"HTTP/1\.[01]\Z")
+_LENGTH = re.compile(r"[0-9]{1,18}\Z")
+_ONCE = frozenset({"content-length", "host"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asked.
+
+    Attributes:
+        method: GET, POST, …; HEAD arrives as GET.
+        path: decoded, without the query.
+        query: parameters, each with all its values.
+        headers: names in lower case.
+        body: empty where there was none.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What it gets."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path and the methods that it answers; the path is also the label `handler` of the counter.
+
+    A path that ends in `/*` takes everything below it.
+    """
+
+    path: str
+    methods: Mapping[str, Callable[[Request], Response]]
+
+    def fits(self, path: str) -> bool:
+        """Whether it answers for `path`."""
+        if self.path.endswith("/*"):
+            return path.startswith(self.path[:-1]) and len(path) > len(self.path) - 1
+        return path == self.path
+
+
+class Refused(Exception):  # noqa: N818 - no failure of ours: a status for the client
+    """The request cannot be served; carries the status."""
+
+    def __init__(self, status: int, says: str = "") -> None:
+        super().__init__(says or HTTPStatus(status).phrase)
+        self.status = status
+
+
+class Head(NamedTuple):
+    """A request's first line and its headers."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    close: bool
+
+    def body_length(self, most: int) -> int:
+        """Bytes of the body.
+
+        Raises:
+            Refused: for a length that is no number, is above `most`, or is not told beforehand.
+        """
+        if "transfer-encoding" in self.headers:
+            raise Refused(501, "chunked bodies are not read; send a length")
+        text = self.headers.get("content-length", "0")
+        if not _LENGTH.match(text):
+            raise Refused(400, "a length that is no number")
+        if int(text) > most:
+            raise Refused(413)
+        return int(text)
+
+    def request(self, body: bytes) -> Request:
+        """The whole request.
+
+        Raises:
+            Refused: when the target is no path.
+        """
+        try:
+            parts = urlsplit(self.target)
+            query = parse_qs(parts.query, max_num_fields=100)
+        except ValueError as error:
+            raise Refused(400, "a target that is no path") from error
+        method = "GET" if self.method == "HEAD" else self.method
+        return Request(method, unquote(parts.path), query, self.headers, body)
+
+
+def parse_head(data: bytes) -> Head:
+    """Understand everything before the empty line.
+
+    Raises:
+        Refused: with 400 (505 for another version) when it is no request.
+    """
+    first, *lines = data.decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    if len(words) != 3 or not _TOKEN.match(words[0]) or not words[2].startswith("HTTP/"):  # noqa: PLR2004 - method, target, version
+        raise Refused(400, "this is no HTTP/1.1 request")
+    if not _VERSION.match(words[2]):
+        raise Refused(505)
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        value = value.strip(" \t")
+        # a lone line feed would end the header for some proxies and not for us
+        if not colon or not _TOKEN.match(name) or "\n" in value or "\r" in value or "\0" in value:
+            raise Refused(400, "a header that is none")
+        key = name.lower()
+        if key in headers and key in _ONCE:
+            if headers[key] != value:
+                raise Refused(400, f"two headers {key}")
+        else:
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
+    return Head(words[0], words[1], headers, words[2] == "HTTP/1.0" or "close" in options)
+
+
+def head_of(response: Response, *, close: bool) -> bytes:
+    """A response's first line and headers, up to its body."""
+    lines = [
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+        f"Content-Type: {response.content_type}",
+        f"Content-Length: {len(response.body)}",
+        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in response.headers.items()),
+        *(["Connection: close"] if close else []),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
