@@ -123,7 +123,7 @@ class RunWatch:
     def _loss(self, _: Labels, value: float, when: float, now: float) -> None:
         self._streak.finite("loss")
         self._loss_band.report(value, when, now)
-        self._trend.report(value)
+        self._trend.report(value, when)
         if self._reports.step is not None:
             self._improvement.report(value, self._reports.step)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from stoker.detect.smooth import REPORTS, Smooth
+from stoker.detect.window import median
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_FEWEST = 10
+_MOST = 30
+_SPAN = 300.0
 _COMPARED = 4
 _RISEN = 3
 
@@ -17,9 +20,10 @@ _RISEN = 3
 class Trend:
     """Rise of the smoothed loss above its best since the start, in units of `share` of the best's size.
 
-    A window is ten reports, and its smoothed loss is their median. The ratio is 0 unless the loss rose in 3 of the last 4 windows,
-    each compared with the one before, and absent until there are that many. Where the best is not above 0, the unit is `share` of the
-    distance between the lowest and the highest smoothed loss.
+    The smoothed loss is the median of a window: at least 10 reports, and 5 minutes or 30 reports of them (windows of 10 reports a second
+    apart are too noisy to show a slow rise). The ratio is 0 unless the loss rose in 3 of the last 4 windows, each compared with
+    the one before, and absent until there are that many. Where the best is not above 0, the unit is `share` of the distance between
+    the lowest and the highest smoothed loss.
 
     Args:
         share: 0.3 for 30 %.
@@ -27,28 +31,29 @@ class Trend:
 
     def __init__(self, share: float) -> None:
         self._share = share
-        self._smooth = Smooth()
-        self._count = 0
+        self._window: list[float] = []
+        self._began = 0.0
         self._best: float | None = None
         self._worst = 0.0
         self._now = 0.0
-        self._window: float | None = None
         self._rises: deque[bool] = deque(maxlen=_COMPARED)
 
-    def report(self, loss: float) -> None:
-        """A finite loss."""
-        smoothed = self._smooth.add(loss)
-        self._count += 1
-        if smoothed is None:
+    def report(self, loss: float, when: float) -> None:
+        """A finite loss of the time `when`."""
+        if not self._window:
+            self._began = when
+        self._window.append(loss)
+        count = len(self._window)
+        if count < _FEWEST or (count < _MOST and when - self._began < _SPAN):
             return
-        self._now = smoothed
+        smoothed = median(self._window)
+        self._window.clear()
         if self._best is None:
             self._best = self._worst = smoothed
+        else:
+            self._rises.append(smoothed > self._now)
         self._best, self._worst = min(self._best, smoothed), max(self._worst, smoothed)
-        if self._count % REPORTS == 0:
-            if self._window is not None:
-                self._rises.append(smoothed > self._window)
-            self._window = smoothed
+        self._now = smoothed
 
     def ratio(self) -> float | None:
         """See the class."""
@@ -61,25 +66,24 @@ class Trend:
 
     def restart(self) -> None:
         """The run has started again: what was best before does not count."""
-        self._smooth.clear()
-        self._count, self._best, self._worst, self._now, self._window = 0, None, 0.0, 0.0, None
+        self._window.clear()
         self._rises.clear()
+        self._best = None
 
     def state(self) -> dict[str, Any]:
         """As plain values."""
         return {
-            "smooth": self._smooth.state(),
-            "count": self._count,
+            "window": list(self._window),
+            "began": self._began,
             "best": self._best,
             "worst": self._worst,
             "now": self._now,
-            "window": self._window,
             "rises": list(self._rises),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave."""
-        self._smooth.restore(state["smooth"])
-        self._count, self._best, self._worst = int(state["count"]), state["best"], float(state["worst"])
-        self._now, self._window = float(state["now"]), state["window"]
+        self._window = [float(loss) for loss in state["window"]]
+        self._began, self._best = float(state["began"]), state["best"]
+        self._worst, self._now = float(state["worst"]), float(state["now"])
         self._rises = deque((bool(rise) for rise in state["rises"]), maxlen=_COMPARED)
