@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import SourceError, UnavailableError
+from stoker.sources.nvml_answers import live_gpu
 from stoker.sources.nvml_known import KnownGpus
 from stoker.sources.nvml_process import HungError, NvmlProcess
-from stoker.sources.nvml_values import ErrorKey, Gpu, Instance, Link, Snapshot
-from stoker.sources.pci import count_gpus, normal_address
+from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
+from stoker.sources.pci import Bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -32,22 +33,8 @@ _TRY_AGAIN = 30.0
 _RENEW_EVERY = 300.0
 _FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 900.0
-_MOST_HANGS = 2
-"""Hangs in one round after which the rest of the GPUs waits for the next."""
 _ROUND = 1.6
-"""Seconds that a round may take, by those that a call may: with a default of 5 it ends before the collector's own 10."""
-_ARCHITECTURES = {
-    2: "Kepler",
-    3: "Maxwell",
-    4: "Pascal",
-    5: "Volta",
-    6: "Turing",
-    7: "Ampere",
-    8: "Ada",
-    9: "Hopper",
-    10: "Blackwell",
-    13: "Rubin",
-}
+"""After this many times the deadline of a call, a round in which calls hang leaves the rest of the GPUs to the next one."""
 
 
 class NvmlGate:
@@ -80,13 +67,12 @@ class NvmlGate:
     ) -> None:
         self.procfs = procfs
         self.process_user = process_user
-        self._sysfs = sysfs
-        self._root = root
         self._clock = clock
         self._monotonic = monotonic
         self._env = dict(os.environ if env is None else env)
         self._deadline = deadline
         self._known = KnownGpus({} if memory is None else memory)
+        self._bus = Bus(sysfs, root, self._env)
         self._process = NvmlProcess(self._env, deadline)
         self._lock = threading.Lock()
         self._closed = False
@@ -95,6 +81,7 @@ class NvmlGate:
         self._blocked: tuple[float, str, str, object] | None = None
         self._driver: object = None
         self._renew_at = 0.0
+        self._seen = 0
         self._last: tuple[float, Snapshot] | None = None
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
@@ -161,7 +148,7 @@ class NvmlGate:
         return Snapshot(
             gpus=tuple(sorted((*gpus, *gone), key=_by_index)),
             devices=devices,
-            pci_devices=self._pci_devices(),
+            pci_devices=self._bus.gpus(),
             boot_max=self._known.boot_max(self._boot(), devices),
             errors=dict(self._errors),
             failures=tuple(failures),
@@ -175,9 +162,9 @@ class NvmlGate:
         read: dict[int, Gpu] = {}
         paused = {index for index, (end, _) in self._paused.items() if now < end}
         count = 0
-        for _ in range(_MOST_HANGS + 1):
+        while not self._closed:
             try:
-                count = self._collect(read, paused, failures, until)
+                count = self._collect(read, paused, failures)
                 break
             except HungError as hung:
                 failures.append(str(hung))
@@ -191,7 +178,7 @@ class NvmlGate:
                 pause = min(2 * before, _LONGEST_PAUSE)
                 self._paused[hung.index] = (now + pause, pause)
                 paused.add(hung.index)
-                count = max(count, hung.index + 1)
+                count = max(count, self._seen)
             except SourceError as error:
                 failures.append(str(error))
                 self._count("", "", "nvmlInit", "PROCESS_ENDED")
@@ -199,6 +186,11 @@ class NvmlGate:
                 break
             if time.monotonic() >= until:
                 break
+        if self._last is not None and self._blocked is None:
+            # those that were not reached because of others keep what they said a round ago
+            for gpu in self._last[1].gpus:
+                if gpu.up and int(gpu.gpu) not in paused | set(read) and count == self._last[1].devices:
+                    read[int(gpu.gpu)] = gpu
         for index in paused - set(read):
             if index < count:
                 read[index] = self._down(index, self._known.uuid_at(index))
@@ -213,10 +205,10 @@ class NvmlGate:
         self._known.note(live, self._clock())
         return count, [read[index] for index in sorted(read)]
 
-    def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str], until: float) -> int:
+    def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str]) -> int:
         """One request: put what each device answers into `read`; how many devices the driver sees."""
         system: dict[str, Any] = {}
-        for answer in self._process.ask(paused | set(read), until):
+        for answer in self._process.ask(paused | set(read)):
             if "fatal" in answer:
                 call, error = answer["fatal"]
                 if not self._closed:
@@ -224,6 +216,7 @@ class NvmlGate:
                 self._block(self._monotonic(), call, error)
             elif "count" in answer:
                 system = answer
+                self._seen = int(answer["count"])
             else:
                 gpu = self._gpu(answer, system)
                 read[int(answer["index"])] = gpu
@@ -237,38 +230,11 @@ class NvmlGate:
         uuid = answer["uuid"] or self._known.uuid_at(answer["index"])
         gone = [error for _, error in answer["errors"] if error in ("GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND")]
         values = answer.get("values", {})
-        static = answer.get("static", {})
         # when every call fails in the same way, as after a change of the container's permissions, the GPU is as good as gone
         up = bool(answer["uuid"]) and not gone and bool(values)
-        mig = answer.get("mig")
         if not up:
             return self._down(int(index), uuid)
-        pci = normal_address(static.get("pci", "")) or static.get("pci", "")
-        info = {
-            "name": str(static.get("name", "")),
-            "pci_bus_id": pci,
-            "serial": str(static.get("serial", "")),
-            "vbios": str(static.get("vbios", "")),
-            "driver": str(system.get("driver", "")),
-            "cuda": str(system.get("cuda", "")),
-            "architecture": _ARCHITECTURES.get(static.get("architecture", -1), ""),
-            "mig_mode": {0: "disabled", 1: "enabled"}.get(mig, "") if mig is not None else "",
-        }
-        return Gpu(
-            gpu=index,
-            uuid=uuid,
-            up=True,
-            pci=pci,
-            info=info,
-            static=static,
-            values=values,
-            links=tuple(Link(str(number), bool(state), errors) for number, state, errors in answer.get("links", ())),
-            instances=tuple(
-                Instance(_number(each["gpu_instance"]), _number(each["compute_instance"]), each["values"])
-                for each in answer.get("instances", ())
-            ),
-            mig=bool(mig) if mig is not None else None,
-        )
+        return live_gpu(answer, system)
 
     def _down(self, index: int, uuid: str) -> Gpu:
         """A GPU that does not answer, with what is remembered of it."""
@@ -295,36 +261,6 @@ class NvmlGate:
             return (self.procfs / "sys/kernel/random/boot_id").read_text().strip()
         except OSError:
             return ""
-
-    def _pci_devices(self) -> int | None:
-        """GPUs on the bus, where their number can be compared with the driver's."""
-        visible = self._env.get("NVIDIA_VISIBLE_DEVICES", "all")
-        if visible != "all":
-            return None
-        found = count_gpus(self._sysfs)
-        if found and self._in_container() and self._nodes() < found:
-            return None  # sysfs shows the whole machine, the container has some of its GPUs
-        return found
-
-    def _in_container(self) -> bool:
-        if "KUBERNETES_SERVICE_HOST" in self._env or "container" in self._env:
-            return True
-        return any((self._root / name).exists() for name in (".dockerenv", "run/.containerenv"))
-
-    def _nodes(self) -> int:
-        """/dev/nvidia0, /dev/nvidia1, …."""
-        try:
-            return sum(
-                name.removeprefix("nvidia").isdigit()
-                for name in os.listdir(self._root / "dev")
-                if name.startswith("nvidia")
-            )
-        except OSError:
-            return 0
-
-
-def _number(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _by_index(gpu: Gpu) -> tuple[int, str]:

@@ -29,6 +29,8 @@ _ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_child, which cannot be imp
 STARTING = -2
 """Index in the announcement while the child starts; Python itself needs longer than a call may on a busy machine."""
 _START_LIMIT = 20.0
+_SLOW_CALLS = {"nvmlInit": 6.0}
+"""Calls that may take this many times longer: without persistence mode the driver wakes up every GPU in it, a second or two each."""
 _KILL_LIMIT = 1.0
 _CHUNK = 1 << 16
 MOST_LEFT = 4
@@ -84,12 +86,11 @@ class NvmlProcess:
         self._left = [process for process in self._left if process.poll() is None]
         return len(self._left)
 
-    def ask(self, skip: Iterable[int], until: float) -> Iterator[dict[str, Any]]:
+    def ask(self, skip: Iterable[int]) -> Iterator[dict[str, Any]]:
         """Ask for everything and give the answers as they come, without the last.
 
         Args:
             skip: indices of devices to leave out.
-            until: monotonic seconds at which patience ends, however fast the calls are.
 
         Raises:
             HungError: a call did not return; the child is dead.
@@ -109,7 +110,7 @@ class NvmlProcess:
             self.end()
             raise SourceError(f"the NVML process has ended: {error.strerror}") from error
         while True:
-            answer = json.loads(self._line(process, until))
+            answer = json.loads(self._line(process))
             if "end" in answer:
                 return
             yield answer
@@ -180,7 +181,7 @@ class NvmlProcess:
                 raise SourceError(f"cannot start the NVML process: {error.strerror}") from error
         self.started += 1
 
-    def _line(self, process: subprocess.Popen[bytes], until: float) -> bytes:
+    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         """The child's next line."""
         assert process.stdout is not None
         output = process.stdout.fileno()
@@ -189,11 +190,11 @@ class NvmlProcess:
         while b"\n" not in self._rest:
             now = time.monotonic()
             begun, index, call = self._announced()
-            limit = begun + (_START_LIMIT if index == STARTING else self._deadline)
-            if now >= min(limit, until):
+            limit = begun + (_START_LIMIT if index == STARTING else self._deadline * _SLOW_CALLS.get(call, 1.0))
+            if now >= limit:
                 self.end()
                 raise HungError(call, index, now - begun)
-            if not waiting.poll((min(limit, until) - now) * 1000 + 1):
+            if not waiting.poll((limit - now) * 1000 + 1):
                 continue
             data = os.read(output, _CHUNK)
             if not data:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stoker.sources.pseudofile import read_raw
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _NVIDIA = b"0x10de"
@@ -55,3 +56,44 @@ def _is_ours(path: str) -> bool:
         return os.path.basename(os.readlink(f"{path}/driver")) == "nvidia"
     except OSError:
         return True
+
+
+class Bus:
+    """The PCI bus as far as it can be compared with what the driver sees.
+
+    Args:
+        sysfs: usually /sys.
+        root: where /dev, and the files by which a container is known, are.
+        env: where NVIDIA_VISIBLE_DEVICES is looked up.
+    """
+
+    def __init__(self, sysfs: Path, root: Path, env: Mapping[str, str]) -> None:
+        self._sysfs = sysfs
+        self._root = root
+        self._env = env
+
+    def gpus(self) -> int | None:
+        """As count_gpus; None also where only a part of the GPUs is visible on purpose.
+
+        That is so when NVIDIA_VISIBLE_DEVICES names some, and in a container that has fewer device nodes than the bus has GPUs: sysfs
+        shows the whole machine there. CUDA_VISIBLE_DEVICES does not matter: NVML does not look at it.
+        """
+        if self._env.get("NVIDIA_VISIBLE_DEVICES", "all") != "all":
+            return None
+        found = count_gpus(self._sysfs)
+        if found and self._in_container() and self._nodes() < found:
+            return None
+        return found
+
+    def _in_container(self) -> bool:
+        if "KUBERNETES_SERVICE_HOST" in self._env or "container" in self._env:
+            return True
+        return any((self._root / name).exists() for name in (".dockerenv", "run/.containerenv"))
+
+    def _nodes(self) -> int:
+        """/dev/nvidia0, /dev/nvidia1, …."""
+        try:
+            names = os.listdir(self._root / "dev")
+        except OSError:
+            return 0
+        return sum(name.removeprefix("nvidia").isdigit() for name in names if name.startswith("nvidia"))

@@ -1,0 +1,251 @@
+"""Reads one GPU through NVML, in the child: every call announced before it is made, everything not supported asked once.
+
+Before each call the time, the index of the device and the name of the call go into memory that the parent shares, so that a call which does
+not return can be named.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pynvml
+
+from stoker.sources import nvml_reads as reads
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Callable
+
+ANNOUNCEMENT = struct.Struct("<dq80s")
+"""Monotonic seconds, index of the device (-1: none), name of the call."""
+_NOT_SUPPORTED = frozenset({"NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "ARGUMENT_VERSION_MISMATCH", "DEPRECATED"})
+_GONE = frozenset({"GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND", "UNINITIALIZED", "DRIVER_NOT_LOADED"})
+"""After these nothing else is asked of the device in this round."""
+_ERRORS = {
+    getattr(pynvml, name): name.removeprefix("NVML_ERROR_") for name in dir(pynvml) if name.startswith("NVML_ERROR_")
+}
+
+
+class Refused(Exception):  # noqa: N818 - not an error: NVML's own word
+    """A call that NVML refused: its name and the constant of the error."""
+
+    def __init__(self, call: str, error: str) -> None:
+        super().__init__(f"{call}: {error}")
+        self.call = call
+        self.error = error
+
+
+class Nvml:
+    """Calls, each announced before it is made."""
+
+    def __init__(self, shared: mmap.mmap) -> None:
+        self._shared = shared
+
+    def ask(
+        self,
+        index: int,
+        call: str,
+        *arguments: object,
+        function: Callable[..., Any] | None = None,
+        keep: Callable[[Any], Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function gives
+        """Make one call, with pynvml's function of that name or another one, and give what `keep` makes of its answer.
+
+        Raises:
+            Refused: NVML gave an error, or this driver or pynvml has no such function.
+        """
+        # one copy: pack_into would clear the memory first, and the parent might look just then
+        self._shared[:] = ANNOUNCEMENT.pack(time.monotonic(), index, call.encode())
+        function = function or getattr(pynvml, call, None)
+        if function is None:
+            raise Refused(call, "FUNCTION_NOT_FOUND")
+        try:
+            answer = function(*arguments)
+            return keep(answer) if keep is not None else answer
+        except pynvml.NVMLError as error:
+            raise Refused(call, _ERRORS.get(error.value, str(error.value))) from error
+        except pynvml.NVMLLibraryMismatchError as error:
+            raise Refused(call, "FUNCTION_NOT_FOUND") from error
+        except Exception as error:  # an answer that pynvml cannot decode may cost this value only
+            raise Refused(call, type(error).__name__) from error
+
+
+class Device:
+    """What is known of one device between two rounds: what it does not support, and what never changes."""
+
+    def __init__(self, nvml: Nvml, index: int, uuid: str) -> None:
+        self._nvml = nvml
+        self._index = index
+        self.uuid = uuid
+        self._ask_all_again()
+        self._static: dict[str, Any] | None = None
+        self._mig_mode: int | None = None
+        self._errors: list[tuple[str, str]] = []
+
+    def _ask_all_again(self) -> None:
+        """Forget what is not supported."""
+        self._way: dict[str, int] = {}
+        self._fields = list(reads.FIELDS)
+        self._violations: list[tuple[str, int]] = list(reads.VIOLATIONS)
+        self._links: list[int] | None = None
+        self._link_errors = dict(reads.LINK_ERRORS)
+
+    def read(self, handle: object) -> dict[str, Any]:
+        """Everything, as plain values."""
+        self._errors = []
+        answer: dict[str, Any] = {"index": self._index, "uuid": self.uuid, "static": {}, "values": {}}
+        with suppress(Refused):  # the device is gone: the reason is among the errors
+            self._read_into(answer, handle)
+        answer["errors"] = self._errors
+        return answer
+
+    def _read_into(self, answer: dict[str, Any], handle: object) -> None:
+        mode = self._try("nvmlDeviceGetMigMode", handle)
+        if mode is not None and mode[0] != self._mig_mode:
+            self._ask_all_again()  # what is supported depends on it
+        self._mig_mode = mode[0] if mode is not None else None
+        answer["mig"] = self._mig_mode
+        answer["static"] = self._static if self._static is not None else self._read_static(handle)
+        values = answer["values"] = self._rows(reads.ROWS, handle, "")
+        self._read_fields(values, handle)
+        self._read_violations(values, handle)
+        answer["links"] = self._read_links(handle)
+        answer["instances"] = self._read_instances(handle) if self._mig_mode else []
+
+    def _read_static(self, handle: object) -> dict[str, Any]:
+        before = len(self._errors)
+        static = self._rows(reads.STATIC, handle, "static_")
+        pci = self._try("nvmlDeviceGetPciInfo", handle)
+        static["pci"] = _text(pci.busId) if pci is not None else ""
+        if len(self._errors) == before:
+            self._static = static  # all of it: not asked again
+        return static
+
+    def _rows(self, rows: tuple[reads.Row, ...], handle: object, scope: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, ways in rows:
+            known = f"{scope}{key}"
+            while (number := self._way.get(known, 0)) < len(ways):
+                call, arguments, keep, function = ways[number]
+                try:
+                    answer = self._nvml.ask(self._index, call, handle, *arguments, function=function, keep=keep)
+                except Refused as refused:
+                    if not self._refused(refused):
+                        break
+                    self._way[known] = number + 1
+                    continue
+                if (value := reads.clean(answer)) is not None:
+                    found[key] = value
+                break
+        return found
+
+    def _try(self, call: str, *arguments: object) -> Any:  # noqa: ANN401 - see Nvml.ask
+        """One call; None when it is refused."""
+        if self._way.get(call) == -1:
+            return None
+        try:
+            return self._nvml.ask(self._index, call, *arguments)
+        except Refused as refused:
+            if self._refused(refused):
+                self._way[call] = -1
+            return None
+
+    def _refused(self, refused: Refused) -> bool:
+        """Whether it is merely not supported; everything else is noted.
+
+        Raises:
+            Refused: nothing else need be asked of this device.
+        """
+        if refused.error in _NOT_SUPPORTED:
+            return True
+        self._errors.append((refused.call, refused.error))
+        if refused.error in _GONE:
+            raise refused
+        return False
+
+    def _read_fields(self, values: dict[str, Any], handle: object) -> None:
+        call = "nvmlDeviceGetFieldValues"
+        if not self._fields:
+            return
+        try:
+            answers = self._nvml.ask(self._index, call, handle, [(field.id, field.scope) for field in self._fields])
+        except Refused as refused:
+            if self._refused(refused):
+                self._fields = []
+            return
+        supported = []
+        for field, found in zip(self._fields, answers, strict=True):
+            error = _ERRORS.get(found.nvmlReturn, str(found.nvmlReturn)) if found.nvmlReturn else ""
+            if not error:
+                if (value := reads.field_value(found)) is not None:
+                    values[field.key] = value
+            elif error in _NOT_SUPPORTED or error == "INVALID_ARGUMENT":  # an older driver does not know the field
+                continue
+            else:
+                self._refused(Refused(call, error))
+            supported.append(field)
+        self._fields = supported
+
+    def _read_violations(self, values: dict[str, Any], handle: object) -> None:
+        call = "nvmlDeviceGetViolationStatus"
+        for key, policy in list(self._violations):
+            if key in values:
+                continue
+            try:
+                found = self._nvml.ask(self._index, call, handle, policy)
+            except Refused as refused:
+                if self._refused(refused):
+                    self._violations.remove((key, policy))
+                continue
+            if (value := reads.clean(found.violationTime)) is not None:
+                values[key] = value
+
+    def _read_links(self, handle: object) -> list[list[Any]]:
+        """[link, state, {type: errors}] of each."""
+        found: list[list[Any]] = []
+        links = range(reads.MAX_LINKS) if self._links is None else self._links
+        present: list[int] = []
+        for link in links:
+            try:
+                state = self._nvml.ask(self._index, "nvmlDeviceGetNvLinkState", handle, link)
+            except Refused as refused:
+                if refused.error == "INVALID_ARGUMENT" or self._refused(refused):
+                    break  # the device has no link of this number, or none at all
+                present.append(link)
+                continue
+            present.append(link)
+            found.append([link, state, self._link_counts(handle, link) if state else {}])
+        self._links = present
+        return found
+
+    def _link_counts(self, handle: object, link: int) -> dict[str, int]:
+        counts = {}
+        for name, counter in list(self._link_errors.items()):
+            try:
+                counts[name] = self._nvml.ask(self._index, "nvmlDeviceGetNvLinkErrorCounter", handle, link, counter)
+            except Refused as refused:
+                if self._refused(refused):
+                    del self._link_errors[name]
+        return counts
+
+    def _read_instances(self, handle: object) -> list[dict[str, Any]]:
+        found = []
+        for number in range(self._try("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
+            try:
+                instance = self._nvml.ask(self._index, "nvmlDeviceGetMigDeviceHandleByIndex", handle, number)
+            except Refused as refused:
+                if refused.error != "NOT_FOUND":  # numbers without an instance are normal
+                    self._refused(refused)
+                continue
+            gpu = self._try("nvmlDeviceGetGpuInstanceId", instance)
+            compute = self._try("nvmlDeviceGetComputeInstanceId", instance)
+            values = self._rows(reads.INSTANCE_ROWS, instance, "mig_")
+            found.append({"gpu_instance": gpu, "compute_instance": compute, "values": values})
+        return found
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
