@@ -254,7 +254,7 @@ class LogEngine:
                     last_line=source.totals.last_line,
                     lines=source.totals.lines,
                     matched=source.totals.lines - source.totals.matched["none"],
-                    errors={reason: count for reason, count in source.totals.errors.items() if count},
+                    errors={reason: count for reason, count in dict(source.totals.errors).items() if count},
                     says=source.says,
                 )
                 for source in self._sources
