@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
-from simulator.nvml_simulator import h200, uuid_of
+from simulator.nvml_simulator import environment, h200, machine, uuid_of
 from stoker.errors import UnavailableError
 from stoker.sources.nvml_values import ErrorKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gpus import GpuBench
     from stoker.sources.nvml_values import Snapshot
@@ -403,3 +407,64 @@ def test_a_gpu_that_never_told_its_uuid_is_shown_by_its_index(gpus: Callable[...
     bench.machine.devices[1].lose()
     bench.change()
     assert ups(look(bench)) == {uuid_of(0): True, "": False}
+
+
+def test_a_gpu_that_was_not_reached_because_two_others_hang_keeps_what_it_said(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(4, deadline=0.3)
+    before = look(bench)
+    for index in (1, 2):
+        bench.machine.devices[index].hangs("nvmlDeviceGetUUID")
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): False, uuid_of(2): False, uuid_of(3): True}
+    assert found.gpus[3] is before.gpus[3]
+    assert found.devices == 4
+    assert look(bench).gpus[3] is not before.gpus[3]
+
+
+def test_a_child_that_cannot_be_killed_is_left_behind_and_counted(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = gpus(1)
+    look(bench)
+    child = bench.gate._process._process
+    assert child is not None
+    monkeypatch.setattr(child, "kill", lambda: None)  # as for a process in uninterruptible sleep
+    monkeypatch.setattr("stoker.sources.nvml_process._KILL_LIMIT", 0.0)
+    stopped = child.stdin
+    assert stopped is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    (bench.folder / "proc/driver/nvidia/version").write_text("595.10\n")
+    found = look(bench)
+    assert found.left == 1
+    assert ups(found) == {uuid_of(0): True}
+    os.kill(child.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert look(bench).left == 0
+
+
+def test_a_child_ends_when_its_parent_is_killed(nvml_library: Path, tmp_path: Path) -> None:
+    file = tmp_path / "machine"
+    machine(1).write(file)
+    program = (
+        "import os, sys\nfrom stoker.sources.nvml import NvmlGate\n"
+        "gate = NvmlGate()\ngate.snapshot()\nprint(gate._process.pid, flush=True)\nos.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(nvml_library, file),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    while _runs(int(done.stdout)):  # bounded by the test's own limit
+        pass
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # where nobody reaps, it stays as one
+    except psutil.NoSuchProcess:
+        return False

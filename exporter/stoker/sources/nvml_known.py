@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from stoker.sources.nvml_values import Gpu
@@ -25,6 +26,7 @@ class KnownGpus:
 
     def __init__(self, memory: MutableMapping[str, object]) -> None:
         self._memory = memory
+        self._lock = threading.RLock()  # forgetting is asked for by another thread than the collector's
 
     def _gpus(self) -> dict[str, dict[str, Any]]:
         kept = self._memory.get("gpus")
@@ -49,24 +51,25 @@ class KnownGpus:
 
     def note(self, live: Iterable[Gpu], now: float) -> None:
         """Note the GPUs that answered; forget those whose PCI address now answers with another uuid, and those long gone."""
-        kept = self._gpus()
-        changed = dict(kept)
-        for gpu in live:
-            for uuid, row in kept.items():
-                if uuid != gpu.uuid and gpu.pci and row.get("pci") == gpu.pci:
-                    changed.pop(uuid, None)
-            row = {"gpu": gpu.gpu, "pci": gpu.pci, "info": dict(gpu.info)}
-            before = kept.get(gpu.uuid, {})
-            seen = before.get("seen", 0.0)
-            same = all(before.get(name) == value for name, value in row.items())
-            fresh = isinstance(seen, (int, float)) and 0 <= now - seen < _NOTE_EVERY
-            changed[gpu.uuid] = {**row, "seen": seen if same and fresh else now}
-        for uuid, row in list(changed.items()):
-            seen = row.get("seen")
-            if not isinstance(seen, (int, float)) or now - seen > _FORGET_AFTER:
-                del changed[uuid]
-        if changed != kept:
-            self._memory["gpus"] = changed
+        with self._lock:
+            kept = self._gpus()
+            changed = dict(kept)
+            for gpu in live:
+                for uuid, row in kept.items():
+                    if uuid != gpu.uuid and gpu.pci and row.get("pci") == gpu.pci:
+                        changed.pop(uuid, None)
+                row = {"gpu": gpu.gpu, "pci": gpu.pci, "info": dict(gpu.info)}
+                before = kept.get(gpu.uuid, {})
+                seen = before.get("seen", 0.0)
+                same = all(before.get(name) == value for name, value in row.items())
+                fresh = isinstance(seen, (int, float)) and 0 <= now - seen < _NOTE_EVERY
+                changed[gpu.uuid] = {**row, "seen": seen if same and fresh else now}
+            for uuid, row in list(changed.items()):
+                seen = row.get("seen")
+                if not isinstance(seen, (int, float)) or now - seen > _FORGET_AFTER:
+                    del changed[uuid]
+            if changed != kept:
+                self._memory["gpus"] = changed
 
     def gone(self, present: Iterable[str]) -> list[Gpu]:
         """The known GPUs whose uuid is not among those present, as down."""
@@ -79,26 +82,28 @@ class KnownGpus:
 
     def boot_max(self, boot: str, devices: int | None) -> int:
         """The most GPUs that this boot has seen, `devices` included."""
-        kept = self._memory.get("boot")
-        most = 0
-        if isinstance(kept, dict) and kept.get("id") == boot and isinstance(kept.get("max"), int):
-            most = kept["max"]
-        most = max(most, devices or 0)
-        if kept != {"id": boot, "max": most}:
-            self._memory["boot"] = {"id": boot, "max": most}
-        return most
+        with self._lock:
+            kept = self._memory.get("boot")
+            most = 0
+            if isinstance(kept, dict) and kept.get("id") == boot and isinstance(kept.get("max"), int):
+                most = kept["max"]
+            most = max(most, devices or 0)
+            if kept != {"id": boot, "max": most}:
+                self._memory["boot"] = {"id": boot, "max": most}
+            return most
 
     def forget(self, uuid: str) -> bool:
         """Forget a GPU, and with it that this boot has seen more than there are; whether it was known."""
-        kept = self._gpus()
-        if uuid not in kept:
-            return False
-        del kept[uuid]
-        self._memory["gpus"] = kept
-        boot = self._memory.get("boot")
-        if isinstance(boot, dict) and isinstance(boot.get("max"), int):
-            self._memory["boot"] = {**boot, "max": min(boot["max"], len(kept))}
-        return True
+        with self._lock:
+            kept = self._gpus()
+            if uuid not in kept:
+                return False
+            del kept[uuid]
+            self._memory["gpus"] = kept
+            boot = self._memory.get("boot")
+            if isinstance(boot, dict) and isinstance(boot.get("max"), int):
+                self._memory["boot"] = {**boot, "max": min(boot["max"], len(kept))}
+            return True
 
 
 def _labels(info: object) -> dict[str, str]:

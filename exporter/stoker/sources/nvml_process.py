@@ -29,6 +29,8 @@ _ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_child, which cannot be imp
 STARTING = -2
 """Index in the announcement while the child starts; Python itself needs longer than a call may on a busy machine."""
 _START_LIMIT = 20.0
+_LOOK = 0.2
+"""How often the running call is looked at, by the deadline: a hang is seen this much late at most."""
 _SLOW_CALLS = {"nvmlInit": 6.0}
 """Calls that may take this many times longer: without persistence mode the driver wakes up every GPU in it, a second or two each."""
 _KILL_LIMIT = 1.0
@@ -194,7 +196,8 @@ class NvmlProcess:
             if now >= limit:
                 self.end()
                 raise HungError(call, index, now - begun)
-            if not waiting.poll((limit - now) * 1000 + 1):
+            # the call changes while this waits, so that it looks again before the call that it saw would be overdue
+            if not waiting.poll(min(limit - now, self._deadline * _LOOK) * 1000 + 1):
                 continue
             data = os.read(output, _CHUNK)
             if not data:
