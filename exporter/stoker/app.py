@@ -265,7 +265,7 @@ class App:
         self.server.start()
         with self._changing:
             self._start_parts()
-        log.info("listening on=%s config=%s", self._listen, self._file or "(defaults)")
+        log.info("listening on=%s config=%s", self.server.address, self._file or "(defaults)")
 
     def _start_parts(self) -> None:
         for part in self._parts:

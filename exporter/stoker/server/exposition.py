@@ -33,7 +33,7 @@ class _Series:
     def __init__(self, beginnings: tuple[str, ...]) -> None:
         self.beginnings = beginnings
         self.turn = 0
-        self.value: float | HistogramValue | None = None
+        self.value: float | HistogramValue = math.nan  # equal to nothing
         self.text = ""
 
 

@@ -76,6 +76,11 @@ class Server:
         assert self._socket is not None
         return int(self._socket.getsockname()[1])
 
+    @property
+    def address(self) -> str:
+        """What is listened on, with the port in the place of 0."""
+        return f"{self._listen.rpartition(':')[0]}:{self.port}"
+
     def stop(self) -> None:
         """Close everything, at once."""
         self._stopping = True

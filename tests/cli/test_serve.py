@@ -1,0 +1,175 @@
+"""`stoker serve` as a process: it answers, reloads by signal and over HTTP, and ends in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wire import PATIENCE, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+END = 2.0
+"""Seconds that are promised from SIGTERM to the end; what a busy machine adds is allowed for below."""
+
+
+class Program:
+    """A running `stoker serve` with everything that it logs."""
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self.file = folder / "stoker.yaml"
+        self.settings = f"state_dir: {folder / 'state'}\ngpu: {{enabled: false}}\n{settings}"
+        self.file.write_text(self.settings)
+        command = [sys.executable, "-m", "stoker", "serve", "--config", str(self.file), "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        line = self.logged("listening on=")
+        self.port = int(line.partition("listening on=127.0.0.1:")[2].split()[0])
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                self.lines.append(line.rstrip())
+                self._changed.notify_all()
+
+    def logged(self, text: str, times: int = 1) -> str:
+        """Wait until a line with `text` was logged so often; the last of them."""
+
+        def found() -> list[str]:
+            return [line for line in self.lines if text in line]
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(found()) >= times, PATIENCE), (text, self.lines)
+            return found()[-1]
+
+    def value(self, series: str) -> str:
+        """A series' value now."""
+        with Wire(self.port) as wire:
+            lines = wire.ask("/metrics").body.decode().splitlines()
+        return next(line for line in lines if line.startswith(series + " ")).rpartition(" ")[2]
+
+    def end(self) -> None:
+        """Kill it, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(PATIENCE)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    (tmp_path / "train.log").write_text("{'loss': 0.25, 'epoch': 0.5}\n")
+    files = f"sources: [{{name: train, files: ['{tmp_path}/*.log'], from: beginning}}]\n"
+    program = Program(tmp_path, files)
+    yield program
+    program.end()
+
+
+def test_it_listens_on_a_free_port_and_names_it(program: Program) -> None:
+    with Wire(program.port) as wire:
+        assert wire.ask("/-/healthy").status == 200
+        assert b"Configuration: " in wire.ask("/").body
+    assert program.value("stoker_config_last_reload_successful") == "1"
+
+
+@pytest.mark.parametrize("way", ["signal", "http"])
+def test_a_reload_is_taken_or_refused(way: str, program: Program) -> None:
+    def reload() -> int:
+        if way == "signal":
+            os.kill(program.process.pid, signal.SIGHUP)
+            return 0
+        with Wire(program.port) as wire:
+            return wire.ask("/-/reload", "POST").status
+
+    program.file.write_text(program.settings + "hosst: {}\nintervall: 1s\n")
+    assert reload() in (0, 500)
+    program.logged("reload refused: ", times=2)
+    assert program.value("stoker_config_last_reload_successful") == "0"
+    program.file.write_text(program.settings + "interval: 5s\n")
+    assert reload() in (0, 200)
+    program.logged("reloaded config=")
+    assert program.value("stoker_config_last_reload_successful") == "1"
+    assert not [line for line in program.lines if "Traceback" in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_time_though_clients_are_connected(number: signal.Signals, program: Program) -> None:
+    with Wire(program.port) as resting, Wire(program.port) as half, Wire(program.port):
+        resting.ask("/metrics")
+        half.send(b"POST /-/reload HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc")
+        began = time.monotonic()
+        program.process.send_signal(number)
+        assert program.process.wait(PATIENCE) == 0
+    print(f"ended {time.monotonic() - began:.2f} s after {number.name}, {END} s are promised")
+    assert not [line for line in program.lines if "Traceback" in line]
+
+
+def test_a_reload_in_the_middle_of_a_stream_of_scrapes_loses_no_series(program: Program) -> None:
+    with Wire(program.port) as wire:
+        while wire.ask("/-/ready").status != 200:
+            pass
+        before = {line.rpartition(" ")[0] for line in wire.ask("/metrics").body.decode().splitlines()}
+        os.kill(program.process.pid, signal.SIGHUP)
+        while not any("reloaded config=" in line for line in program.lines):
+            now = {line.rpartition(" ")[0] for line in wire.ask("/metrics").body.decode().splitlines()}
+            assert not before - now
+        now = {line.rpartition(" ")[0] for line in wire.ask("/metrics").body.decode().splitlines()}
+        assert not before - now
+
+
+def stoker(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "stoker", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, **env},
+    )
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--web.listen-address"])
+def test_an_address_that_is_none_is_one_line(flag: str) -> None:
+    done = stoker("serve", flag, "localhost")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "stoker: localhost is no address to listen on; write host:port, as 127.0.0.1:9838"
+    )
+
+
+def test_a_bug_of_ours_is_one_line_unless_asked_for_more() -> None:
+    program = (
+        "import stoker.app, sys\nstoker.app.App = None\nimport stoker.__main__ as m\nsys.argv[1:] = ['serve']\nm.main()"
+    )
+    for debug, lines in (("", 1), ("1", 5)):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env={**os.environ, "STOKER_DEBUG": debug},
+        )
+        assert done.returncode == 3
+        assert len(done.stderr.splitlines()) >= lines
+        assert ("Traceback" in done.stderr) is bool(debug)
+        assert "NoneType" in done.stderr
+
+
+def test_the_version() -> None:
+    done = stoker("--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "stoker")
