@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -44,30 +45,38 @@ def run(args: argparse.Namespace) -> int:
     listen = args.listen
     if listen is not None and listen.startswith(":"):
         listen = f"0.0.0.0{listen}"  # noqa: S104 - as `:9838` means in every other exporter
-    wanted = threading.Event()
-    stop = threading.Event()
-
-    def reload(*_: object) -> None:
-        wanted.set()
-
-    def end(*_: object) -> None:
-        stop.set()
-        wanted.set()
-        # whatever hangs then, a driver or a full disk, the process ends in time
-        late = threading.Timer(_END, os._exit, (0,))
-        late.daemon = True
-        late.start()
-
-    signal.signal(signal.SIGHUP, reload)
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    asked = _signals()
     app = App(find_config(args.config, os.environ), listen=listen)
     app.start()
-    while not stop.is_set():
-        wanted.wait()
-        wanted.clear()
-        if not stop.is_set():
-            app.reload()
+    while asked.get() == signal.SIGHUP:
+        app.reload()
     app.stop()
     logging.shutdown()
     os._exit(0)  # threads that hang in a driver must not keep the process alive
+
+
+def _signals() -> queue.SimpleQueue[int]:
+    """What the process is asked by signals, as they come.
+
+    A handler in Python runs in the middle of whatever the main thread does: an Event that it sets may be locked at that
+    moment, for ever. So the handlers do nothing, and the numbers come through a pipe, which works in any moment.
+    """
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def read() -> None:
+        while True:
+            number = os.read(reader, 1)[0]
+            if number in (signal.SIGTERM, signal.SIGINT):
+                # whatever hangs then, a driver or a full disk, the process ends in time
+                late = threading.Timer(_END, os._exit, (0,))
+                late.daemon = True
+                late.start()
+            asked.put(number)
+
+    threading.Thread(target=read, daemon=True, name="signals").start()
+    return asked
