@@ -186,7 +186,7 @@ def test_no_driver_is_a_normal_state_until_one_is_loaded(gpus: Callable[..., Gpu
     bench.machine.system["error.nvmlInit"] = DRIVER_NOT_LOADED
     bench.change()
     for _ in range(3):
-        with pytest.raises(UnavailableError, match="no NVIDIA driver on this machine"):
+        with pytest.raises(UnavailableError, match="no NVIDIA driver is loaded"):
             look(bench)
     assert bench.gate._process.started == 1  # asked once, and not again while nothing changes
     del bench.machine.system["error.nvmlInit"]
@@ -200,7 +200,7 @@ def test_no_driver_is_a_normal_state_until_one_is_loaded(gpus: Callable[..., Gpu
 def test_no_library_is_a_normal_state(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(1)
     bench.gate._process._env["LD_LIBRARY_PATH"] = str(bench.folder)
-    with pytest.raises(UnavailableError, match=r"no libnvidia-ml\.so\.1 on this machine"):
+    with pytest.raises(UnavailableError, match=r"no libnvidia-ml\.so\.1 is installed"):
         look(bench)
 
 

@@ -139,9 +139,9 @@ class NvmlGate:
             self._known.note((), self._clock())
             if devices is None and not self._known.gone(()):
                 raise UnavailableError(
-                    "no NVIDIA driver on this machine"
+                    "no NVIDIA driver is loaded"
                     if error == "DRIVER_NOT_LOADED"
-                    else "no libnvidia-ml.so.1 on this machine"
+                    else "no libnvidia-ml.so.1 is installed"
                 )
         gone = self._known.gone([gpu.uuid for gpu in gpus])
         failures += [f"GPU {gpu.gpu} ({gpu.uuid}) was known and is gone" for gpu in gone if self._blocked is None]

@@ -7,6 +7,7 @@ own units; the collectors turn them into base units.
 
 from __future__ import annotations
 
+import math
 from ctypes import byref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -161,6 +162,8 @@ _VALUE = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 
 def clean(value: Any) -> Any:  # noqa: ANN401 - whatever NVML gave
     """The value, or None for NVML's "not available"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return None if isinstance(value, int) and value in NOT_AVAILABLE else value
 
 
