@@ -60,6 +60,9 @@ def step(machine: simulator.Machine, seconds: float) -> simulator.Machine:
         values["margin"] = 89 - celsius
         values["field82"] = celsius - 9
         values["power"] = int(watts * 1000)
+        stamp = int((seconds + 1) * 1e6)
+        values["samples0"] = f"{stamp}:{int(watts * 1000)}"
+        values["samples1"] = f"{stamp}:{int(busy)}"
         values["energy"] = int(values["energy"]) + int(watts * 1000)
         values["reasons"] = _SLOWED if hot else 0
         values["clock0"] = values["clock1"] = 1410 if hot else 1980

@@ -231,3 +231,29 @@ def test_mig_instances_have_memory_and_processes_of_their_own(gpus: Callable[...
     device |= {"mig": 0, "utilization": 50}
     bench.change()
     assert bench.values()[f"stoker_gpu_utilization_ratio{{{G0}}}"] == 0.5
+
+
+def test_peaks_between_two_looks_are_seen(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    device = bench.machine.devices[0].values
+    device |= {"samples0": "1000:500000 2000:712500", "samples1": "1000:40 2000:99"}
+    bench.change()
+    bench.values()
+    device |= {"samples0": "1000:900000 3000:600000", "samples1": "3000:12"}
+    bench.change()
+    found = bench.values()
+    assert (
+        found[f"stoker_gpu_power_peak_watts{{{G0}}}"] == 712.5
+    )  # the sample of 1000 was seen before, whatever it says now
+    assert found[f"stoker_gpu_utilization_peak_ratio{{{G0}}}"] == pytest.approx(0.99)
+    assert found[f"stoker_gpu_utilization_min_ratio{{{G0}}}"] == pytest.approx(0.12)
+    bench.change()
+    assert (
+        bench.values()[f"stoker_gpu_power_peak_watts{{{G0}}}"] == 712.5
+    )  # none is newer: no error, and the peak stays
+    assert not [series for series in bench.values() if "errors_total{" in series and "call=" in series]
+
+
+def test_a_gpu_without_samples_has_no_peaks(gpus: Callable[..., GpuBench]) -> None:
+    found = one(gpus, "samples0", "samples1")
+    assert not [series for series in found if "peak" in series or "min_ratio" in series]

@@ -533,3 +533,32 @@ int nvmlDeviceGetGpuFabricInfo(void *handle, struct Fabric *to) {
     to->state = state;
     return error;
 }
+
+struct Sample {
+    u64 stamp, value;
+};
+
+/* `samples0 1000:626000 2000:640000`: microseconds and value of each sample of kind 0. */
+int nvmlDeviceGetSamples(void *handle, u32 kind, u64 last, u32 *type, u32 *count, struct Sample *to) {
+    int error = ready(handle, "nvmlDeviceGetSamples");
+    const char *at;
+    struct Sample one;
+    u32 found = 0;
+    if (error) return error;
+    at = value_of(handle, "samples", (int)kind);
+    if (!at) return NOT_SUPPORTED;
+    *type = 1; /* unsigned int */
+    if (!to) {
+        *count = 128;
+        return SUCCESS;
+    }
+    while (*at >= '0' && *at <= '9') {
+        one.stamp = number_at(&at);
+        if (*at == ':') at++;
+        one.value = number_at(&at);
+        if (one.stamp > last && found < *count) to[found++] = one;
+        while (*at == ' ') at++;
+    }
+    *count = found;
+    return found ? SUCCESS : NOT_FOUND;
+}

@@ -139,6 +139,8 @@ def h200(index: int) -> Device:
             "energy": 12_345_678_900 + index,
             **{f"clock{number}": value for number, value in enumerate((1980, 1980, 3201, 1530))},
             **{f"clock_max{number}": value for number, value in enumerate((1980, 1980, 3201, 1545))},
+            "samples0": "1000:598000 2000:671000",
+            "samples1": "1000:93 2000:100",
             "performance_state": 0,
             "reasons": 0x04,
             "reasons_supported": 511,

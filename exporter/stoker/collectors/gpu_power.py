@@ -18,7 +18,7 @@ ENERGY = counter("stoker_gpu_energy_joules_total", "Energy used since the driver
 PEAK = gauge("stoker_gpu_power_peak_watts", "Highest power of the last 60 s, from the driver's own samples")
 DESCS = (POWER, LIMIT, ENERGY, PEAK)
 
-_ROWS = (("power", POWER), ("power_limit", LIMIT), ("energy", ENERGY), ("power_peak", PEAK))
+_ROWS = (("power", POWER), ("power_limit", LIMIT), ("energy", ENERGY))
 _MILLI = 1000.0  # NVML counts milliwatts and millijoules
 
 
@@ -27,3 +27,6 @@ def read(gpu: Gpu) -> Iterator[Sample]:
     for key, desc in _ROWS:
         if key in gpu.values:
             yield Sample(desc, gpu.labels, gpu.values[key] / _MILLI)
+    if "power_span" in gpu.values:
+        _, high = gpu.values["power_span"]
+        yield Sample(PEAK, gpu.labels, high / _MILLI)

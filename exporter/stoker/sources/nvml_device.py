@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,8 @@ class Device:
         self._static: dict[str, Any] | None = None
         self._mig_mode: int | None = None
         self._errors: list[tuple[str, str]] = []
+        self._last_stamp: dict[str, int] = {}
+        self._spans: dict[str, deque[tuple[float, int, int]]] = {key: deque() for key, _ in reads.SAMPLES}
 
     def _ask_all_again(self) -> None:
         """Forget what is not supported."""
@@ -92,6 +95,7 @@ class Device:
         self._violations: list[tuple[str, int]] = list(reads.VIOLATIONS)
         self._links: list[int] | None = None
         self._link_errors = dict(reads.LINK_ERRORS)
+        self._samples = dict(reads.SAMPLES)
 
     def read(self, handle: object) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -112,6 +116,7 @@ class Device:
         values = answer["values"] = self._rows(reads.ROWS, handle, "")
         self._read_fields(values, handle)
         self._read_violations(values, handle)
+        self._read_samples(values, handle)
         answer["links"] = self._read_links(handle)
         answer["instances"] = self._read_instances(handle) if self._mig_mode else []
 
@@ -202,6 +207,30 @@ class Device:
                 continue
             if (value := reads.clean(found.violationTime)) is not None:
                 values[key] = value
+
+    def _read_samples(self, values: dict[str, Any], handle: object) -> None:
+        """Lowest and highest sample of the last minute, from those that are new since the last look."""
+        now = time.monotonic()
+        for key, kind in list(self._samples.items()):
+            last = self._last_stamp.get(key, 0)
+            span = self._spans[key]
+            try:
+                found = self._nvml.ask(
+                    self._index, "nvmlDeviceGetSamples", handle, kind, last, keep=reads.stamped_values
+                )
+            except Refused as refused:
+                found = []
+                if refused.error != "NOT_FOUND" and self._refused(refused):  # NOT_FOUND: none is newer
+                    del self._samples[key]
+            new = [(stamp, value) for stamp, value in found if stamp > last and value is not None]
+            if new:
+                newest = self._last_stamp[key] = max(stamp for stamp, _ in new)
+                recent = [value for stamp, value in new if newest - stamp <= reads.SPAN * 1e6]
+                span.append((now, min(recent), max(recent)))
+            while span and now - span[0][0] > reads.SPAN:
+                span.popleft()
+            if span:
+                values[key] = [min(low for _, low, _ in span), max(high for _, _, high in span)]
 
     def _read_links(self, handle: object) -> list[list[Any]]:
         """[link, state, {type: errors}] of each."""

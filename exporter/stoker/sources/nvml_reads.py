@@ -153,6 +153,11 @@ FIELDS = (
 VIOLATIONS = (("throttle_sw_power_cap", 0), ("throttle_thermal", 1), ("throttle_sync_boost", 2))
 """Policies of nvmlDeviceGetViolationStatus, for drivers whose fields do not have them; both count nanoseconds."""
 
+SAMPLES = (("power_span", 0), ("utilization_span", 1))
+"""Kinds of nvmlDeviceGetSamples: the driver takes several a second, and what lies between two looks is not lost."""
+SPAN = 60.0
+"""Seconds over which the lowest and the highest sample are told."""
+
 LINK_ERRORS = (("replay", 0), ("recovery", 1), ("crc_flit", 2), ("crc_data", 3))
 MAX_LINKS = 36
 
@@ -171,3 +176,11 @@ def field_value(found: Any) -> Any:  # noqa: ANN401 - a ctypes structure of pynv
     """The number in a field, by the type that it says."""
     kind = found.valueType
     return clean(getattr(found.value, _VALUE[kind])) if kind < len(_VALUE) else None
+
+
+def stamped_values(answer: tuple[int, list[Any]]) -> list[tuple[int, Any]]:
+    """(microseconds, number) of each sample."""
+    kind, samples = answer
+    if kind >= len(_VALUE):
+        return []
+    return [(sample.timeStamp, clean(getattr(sample.sampleValue, _VALUE[kind]))) for sample in samples]
