@@ -57,6 +57,7 @@ def test_a_call_that_hangs_is_named_and_its_child_replaced_while_the_others_go_o
     found = look(bench)
     assert ups(found) == {uuid_of(index): index != 3 for index in range(8)}
     assert found.errors == {ErrorKey("3", uuid_of(3), "nvmlDeviceGetPowerUsage", "TIMEOUT"): 1}
+    assert found.failures[0] == "nvmlDeviceGetPowerUsage of GPU 3 did not return within 0.3 s"
     assert found.restarts == 1
     assert found.devices == 8
     assert before is not None
@@ -132,6 +133,15 @@ def test_a_call_that_fails_is_counted_each_time_and_costs_only_its_value(gpus: C
     assert ups(found) == {uuid_of(0): True, uuid_of(1): True}
     assert "power" not in found.gpus[0].values
     assert "power" in found.gpus[1].values
+
+
+def test_calls_of_one_name_that_fail_alike_are_said_once(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.machine.devices[0].fails("nvmlDeviceGetClockInfo", UNKNOWN)
+    bench.change()
+    found = look(bench)
+    assert found.failures == ("GPU 0: nvmlDeviceGetClockInfo: UNKNOWN",)
+    assert found.errors == {ErrorKey("0", uuid_of(0), "nvmlDeviceGetClockInfo", "UNKNOWN"): 4}
 
 
 def test_a_gpu_all_of_whose_calls_fail_is_down_until_they_work_again(gpus: Callable[..., GpuBench]) -> None:

@@ -151,7 +151,7 @@ class NvmlGate:
             pci_devices=self._bus.gpus(),
             boot_max=self._known.boot_max(self._boot(), devices),
             errors=dict(self._errors),
-            failures=tuple(failures),
+            failures=tuple(dict.fromkeys(failures)),  # the same call with other arguments may fail the same way
             restarts=max(0, self._process.started - 1),
             left=self._process.left(),
         )

@@ -195,7 +195,7 @@ class NvmlProcess:
             limit = begun + (_START_LIMIT if index == STARTING else self._deadline * _SLOW_CALLS.get(call, 1.0))
             if now >= limit:
                 self.end()
-                raise HungError(call, index, now - begun)
+                raise HungError(call, index, limit - begun)
             # the call changes while this waits, so that it looks again before the call that it saw would be overdue
             if not waiting.poll(min(limit - now, self._deadline * _LOOK) * 1000 + 1):
                 continue
