@@ -38,7 +38,7 @@ from stoker.sources.nvml import NvmlGate
 from stoker.spec.pack import Pack, load_pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from stoker.collectors.collector import Collector
 
@@ -371,9 +371,18 @@ class App:
         """The page at `/`."""
         up = int(self._clock() - self._started)
         since = f"{up // 86400} d {up // 3600 % 24} h {up // 60 % 60} min {up % 60} s"
-        refused = f" - the last reload was refused: {self._reload_says}" if self._reload_says else ""
+        loaded = datetime.fromtimestamp(self._reloaded_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         facts = [
             f"Version {__version__}, Python {platform.python_version()}, up for {since}",
-            f"Configuration: {self._file or 'defaults, no file'}{refused}",
+            f"Configuration: {self._file or 'defaults, no file'}, loaded {loaded}",
         ]
-        return page("Stoker", facts, [table for part in self._parts for table in part.tables()])
+        refused = [(f"!{problem}",) for problem in self._reload_says.splitlines()]
+        tables = [Table("The last reload was refused; the configuration before goes on", ("problem",), refused)]
+        return page("Stoker", facts, [*(tables if refused else []), *self._tables()])
+
+    def _tables(self) -> Iterator[Table]:
+        for part in self._parts:
+            try:
+                yield from part.tables()
+            except Exception as error:  # noqa: BLE001 - shown where it is missed; `samples` logs what breaks a part
+                yield Table(type(part).__name__, ("fault",), [(f"!{type(error).__name__}: {error}",)])

@@ -6,6 +6,7 @@ import itertools
 import logging
 import socket
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -244,7 +245,18 @@ def test_a_new_client_takes_the_place_of_the_one_that_rested_longest(serve: Call
             assert second.ask("/hello").status == 200
 
 
-def test_when_nobody_rests_a_new_client_is_sent_away(serve: Callable[..., Server], house: House) -> None:
+def test_silent_and_slow_clients_give_way_too(serve: Callable[..., Server], house: House) -> None:
+    server = serve(limits=Limits(connections=2, header_time=PATIENCE))
+    with Wire(server.port) as silent, Wire(server.port) as slow, ExitStack() as new:
+        slow.send(b"GET /hel")
+        for _ in range(2):
+            new.enter_context(Wire(server.port)).send(b"GET /wait HTTP/1.1\r\n\r\n")
+            assert house.entered.acquire(timeout=PATIENCE)
+        assert silent.closed()
+        assert slow.closed()
+
+
+def test_when_all_are_being_answered_a_new_client_is_sent_away(serve: Callable[..., Server], house: House) -> None:
     server = serve(limits=Limits(connections=1))
     with Wire(server.port) as first:
         first.send(b"GET /wait HTTP/1.1\r\n\r\n")

@@ -10,12 +10,14 @@ import contextlib
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from stoker.server.message import Refused, Request, Response, head_of, parse_head
+from stoker.server.message import Refused, head_of, parse_head
 
 if TYPE_CHECKING:
     import ssl
+
+    from stoker.server.message import Head, Request, Response
 
 _READ = 65536
 _END = b"\r\n\r\n"
@@ -37,14 +39,6 @@ class Limits:
     requests: int = 40
 
 
-class Asked(NamedTuple):
-    """A request and how its answer is to be sent."""
-
-    request: Request
-    head_only: bool
-    close: bool
-
-
 class Connection:
     """A connected socket and what was read from it beyond the last request."""
 
@@ -52,8 +46,7 @@ class Connection:
         self._socket = connected
         self._limits = limits
         self._rest = bytearray()
-        self.fresh = True
-        """Whether nothing has come yet."""
+        self._fresh = True
 
     def secure(self, context: ssl.SSLContext) -> None:
         """Shake hands for TLS.
@@ -64,38 +57,40 @@ class Connection:
         self._socket.settimeout(self._limits.header_time)
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
-    def wait(self) -> bool:
-        """Wait until a request begins; False when the client has closed.
+    def read_head(self) -> Head | None:
+        """Wait for a request and read its head; None when the client has closed before one began.
 
         Raises:
-            OSError: when none begins in time. One who has just connected came to ask; only who was served may rest.
+            Refused: when what came is no request; the connection is to be closed then.
+            OSError: when none begins in time, or the client is gone. One who has just connected came to ask; only who was
+                served may rest.
         """
         if not self._rest:
-            self._socket.settimeout(self._limits.header_time if self.fresh else self._limits.idle_time)
+            self._socket.settimeout(self._limits.header_time if self._fresh else self._limits.idle_time)
             self._rest += self._socket.recv(_READ)
-        self.fresh = False
-        return bool(self._rest)
+            if not self._rest:
+                return None
+        self._fresh = False
+        return parse_head(self._until_empty_line(time.monotonic() + self._limits.header_time))
 
-    def read(self) -> Asked:
-        """The request that has begun.
+    def read_body(self, head: Head) -> Request:
+        """The request of this head, with its body.
 
         Raises:
-            Refused: when what came cannot be served; the connection is to be closed then.
+            Refused: when it cannot be served; the connection is to be closed then.
             OSError: when the client is gone.
         """
-        limits = self._limits
-        head = parse_head(self._read_head(time.monotonic() + limits.header_time))
-        length = head.body_length(limits.body_size)
+        length = head.body_length(self._limits.body_size)
         if length > len(self._rest) and head.headers.get("expect", "").lower() == "100-continue":
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        until = time.monotonic() + limits.body_time
+        until = time.monotonic() + self._limits.body_time
         while len(self._rest) < length:
             self._more(until)
         request = head.request(bytes(self._rest[:length]))
         del self._rest[:length]
-        return Asked(request, head.method == "HEAD", head.close)
+        return request
 
-    def _read_head(self, until: float) -> bytes:
+    def _until_empty_line(self, until: float) -> bytes:
         searched = 0
         while (end := self._rest.find(_END, max(0, searched - 3))) < 0:
             searched = len(self._rest)

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server for a handful of clients, made so that none of them can hurt it.
 
-One thread a connection, a bounded number of them. A new client takes the place of the one that has rested longest; when
-nobody rests, it is told to come later. What does not fit gets its status and is closed.
+One thread a connection, a bounded number of them. When all are taken, a new client takes the place of the one that has been
+silent, or slow to say what it wants, for longest; when all are being answered, it is told to come later.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from stoker.errors import UsageError
 from stoker.metrics import Sample, own
 from stoker.server.connection import Connection, Limits
-from stoker.server.message import Refused, Request, Response, Route
+from stoker.server.message import Refused, Response
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
+
+    from stoker.server.message import Head, Request, Route
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class Server:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._open: set[Connection] = set()
-        self._resting: dict[Connection, None] = {}  # in the order in which they began to rest
+        self._waiting: dict[Connection, None] = {}  # for a request, in the order in which they began to
         self._busy = 0
         self._stopping = False
         self._failed: set[tuple[str, type[Exception]]] = set()
@@ -119,12 +121,12 @@ class Server:
     def _admit(self, connection: Connection) -> bool:
         with self._lock:
             if len(self._open) >= self._limits.connections:
-                rested = next(iter(self._resting), None)
-                if rested is None:
+                longest = next(iter(self._waiting), None)
+                if longest is None:
                     return False
-                del self._resting[rested]
-                self._open.discard(rested)
-                rested.abort()
+                del self._waiting[longest]
+                self._open.discard(longest)
+                longest.abort()
             self._open.add(connection)
             return True
 
@@ -153,35 +155,34 @@ class Server:
     def _forget(self, connection: Connection) -> None:
         with self._lock:
             self._open.discard(connection)
-            self._resting.pop(connection, None)
+            self._waiting.pop(connection, None)
 
     def _one(self, connection: Connection) -> bool:
         """Read and answer one request; whether the connection stays open."""
         try:
-            if not self._wait(connection):
+            head = self._head(connection)
+            if head is None:
                 return False
-            asked = connection.read()
+            request = connection.read_body(head)
         except Refused as refused:
             self._count(_OTHER, refused.status)
             connection.write(Response(refused.status, f"{refused}\n".encode()), close=True)
             connection.linger()
             return False
-        handler, response = self._answer(asked.request)
+        handler, response = self._answer(request)
         self._count(handler, response.status)
-        connection.write(response, close=asked.close, head_only=asked.head_only)
-        return not asked.close
+        connection.write(response, close=head.close, head_only=head.method == "HEAD")
+        return not head.close
 
-    def _wait(self, connection: Connection) -> bool:
-        if connection.fresh:
-            return connection.wait()
+    def _head(self, connection: Connection) -> Head | None:
         with self._lock:
             if connection in self._open:  # else it has just lost its place
-                self._resting[connection] = None
+                self._waiting[connection] = None
         try:
-            return connection.wait()
+            return connection.read_head()
         finally:
             with self._lock:
-                self._resting.pop(connection, None)
+                self._waiting.pop(connection, None)
 
     def _answer(self, request: Request) -> tuple[str, Response]:
         route = next((each for each in self._routes if each.fits(request.path)), None)
