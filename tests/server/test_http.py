@@ -245,10 +245,11 @@ def test_a_new_client_takes_the_place_of_the_one_that_rested_longest(serve: Call
             assert second.ask("/hello").status == 200
 
 
-def test_silent_and_slow_clients_give_way_too(serve: Callable[..., Server], house: House) -> None:
-    server = serve(limits=Limits(connections=2, header_time=PATIENCE))
+@pytest.mark.parametrize("begun", [b"GET /hel", b"POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nbod"])
+def test_silent_and_slow_clients_give_way_too(begun: bytes, serve: Callable[..., Server], house: House) -> None:
+    server = serve(limits=Limits(connections=2, header_time=PATIENCE, body_time=PATIENCE))
     with Wire(server.port) as silent, Wire(server.port) as slow, ExitStack() as new:
-        slow.send(b"GET /hel")
+        slow.send(begun)
         for _ in range(2):
             new.enter_context(Wire(server.port)).send(b"GET /wait HTTP/1.1\r\n\r\n")
             assert house.entered.acquire(timeout=PATIENCE)

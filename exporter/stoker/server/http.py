@@ -7,9 +7,12 @@ silent, or slow to say what it wants, for longest; when all are being answered, 
 from __future__ import annotations
 
 import logging
+import resource
 import socket
+import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stoker.errors import UsageError
@@ -19,9 +22,9 @@ from stoker.server.message import Refused, Response
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from stoker.server.message import Head, Request, Route
+    from stoker.server.message import Request, Route
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +57,13 @@ class Server:
         self._limits = limits or Limits()
         self._authorize = authorize
         self._tls = tls
+        self._most = min(self._limits.connections, _descriptors() // 4)
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._open: set[Connection] = set()
-        self._waiting: dict[Connection, None] = {}  # for a request, in the order in which they began to
+        # those that may give way, in the order in which they began: to wait for a request, or to read its body
+        self._waiting: dict[Connection, None] = {}
+        self._reading: dict[Connection, None] = {}
         self._busy = 0
         self._stopping = False
         self._failed: set[tuple[str, type[Exception]]] = set()
@@ -106,7 +112,9 @@ class Server:
             except OSError:
                 if self._stopping:
                     return
-                time.sleep(0.05)  # out of file descriptors: they come back
+                with self._lock:
+                    self._make_room()  # out of file descriptors
+                time.sleep(0.01)
                 continue
             connection = Connection(accepted, self._limits)
             if not self._admit(connection):
@@ -120,15 +128,20 @@ class Server:
 
     def _admit(self, connection: Connection) -> bool:
         with self._lock:
-            if len(self._open) >= self._limits.connections:
-                longest = next(iter(self._waiting), None)
-                if longest is None:
-                    return False
-                del self._waiting[longest]
-                self._open.discard(longest)
-                longest.abort()
+            if len(self._open) >= self._most and not self._make_room():
+                return False
             self._open.add(connection)
             return True
+
+    def _make_room(self) -> bool:
+        """End the one that has been silent or slow for longest, under the lock; whether there was one."""
+        for queue in (self._waiting, self._reading):
+            for connection in queue:
+                del queue[connection]
+                self._open.discard(connection)
+                connection.abort()
+                return True
+        return False
 
     def _send_away(self, connection: Connection) -> None:
         """Tell it to come later; so few bytes never make the accepting thread wait."""
@@ -160,10 +173,12 @@ class Server:
     def _one(self, connection: Connection) -> bool:
         """Read and answer one request; whether the connection stays open."""
         try:
-            head = self._head(connection)
+            with self._giving_way(connection, self._waiting):
+                head = connection.read_head()
             if head is None:
                 return False
-            request = connection.read_body(head)
+            with self._giving_way(connection, self._reading):
+                request = connection.read_body(head)
         except Refused as refused:
             self._count(_OTHER, refused.status)
             connection.write(Response(refused.status, f"{refused}\n".encode()), close=True)
@@ -174,15 +189,16 @@ class Server:
         connection.write(response, close=head.close, head_only=head.method == "HEAD")
         return not head.close
 
-    def _head(self, connection: Connection) -> Head | None:
+    @contextmanager
+    def _giving_way(self, connection: Connection, queue: dict[Connection, None]) -> Iterator[None]:
         with self._lock:
             if connection in self._open:  # else it has just lost its place
-                self._waiting[connection] = None
+                queue[connection] = None
         try:
-            return connection.read_head()
+            yield
         finally:
             with self._lock:
-                self._waiting.pop(connection, None)
+                queue.pop(connection, None)
 
     def _answer(self, request: Request) -> tuple[str, Response]:
         route = next((each for each in self._routes if each.fits(request.path)), None)
@@ -212,6 +228,12 @@ class Server:
         with self._lock:
             key = (handler, str(status))
             self._counts[key] = self._counts.get(key, 0) + 1
+
+
+def _descriptors() -> int:
+    """How many files the process may have open; most of them are for what it measures and follows."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(4, soft)
 
 
 def _handled(route: Route | None, request: Request) -> Response:
