@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stoker.logs.formats import compile_formats
+from stoker.logs.formats import check_formats
 
 if TYPE_CHECKING:
     from stoker.checks.view import View
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def check(view: View, problems: Problems) -> None:
     """See the module."""
-    compile_formats(view.pack.formats, "auto", view.pack.catalog, problems)
+    check_formats(view.pack.formats, view.pack.catalog, problems)

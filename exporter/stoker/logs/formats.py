@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.documents import Position, Text, nearest
 from stoker.logs.backtracking import backtracks
+from stoker.logs.finding import Keys
+from stoker.logs.keys import bare, keys_regex, pairs
 from stoker.logs.literals import required
 from stoker.logs.readers import READERS
 from stoker.logs.units import FACTORS
+from stoker.logs.unwrap import unwrap
 from stoker.metrics import Desc, Kind
 from stoker.spec.words import expand
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.documents import Problems
     from stoker.metrics.observation import Operation
     from stoker.spec.format import FormatSpec, PatternSpec
@@ -25,13 +30,17 @@ _FITTING: dict[str, tuple[Kind, ...]] = {"set": (Kind.GAUGE,), "inc": (Kind.COUN
 
 
 class Action(NamedTuple):
-    """What a match does to one metric: the value is a group's text in a unit, or a number."""
+    """What a match does to one metric: the value is a group's text in a unit, or a number.
+
+    `label` is the label that a key's own name becomes.
+    """
 
     op: Operation
     desc: Desc
     group: str
     value: float
     unit: str
+    label: str = ""
 
 
 class Label(NamedTuple):
@@ -51,9 +60,24 @@ class CompiledPattern:
     literal: str
     actions: tuple[Action, ...]
     labels: tuple[Label, ...]
+    keys_regex: re.Pattern[str] | None
+    keys: Mapping[str, Action]
     time: str
     time_format: str | None
     incident: str
+
+    def read_keys(self, text: str) -> Iterator[tuple[Action, str, str]]:
+        """(what to do, the key, the number as printed) for each key in the line; the first of a metric wins."""
+        if self.keys_regex is None:
+            return
+        seen = set()
+        for key, value in pairs(self.keys_regex, text):
+            action = self.keys[key]
+            if action.label:
+                yield action, bare(key), value
+            elif action.desc.name not in seen:
+                seen.add(action.desc.name)
+                yield action, "", value
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +90,17 @@ class CompiledFormat:
     when: re.Pattern[str] | None
     when_literal: str
     reader: str
-    keys: Mapping[str, str]
+    keys: Keys
     patterns: tuple[CompiledPattern, ...]
+    guess: bool
+    echo: bool
+
+    def literals(self) -> set[str]:
+        """Texts of which a line must have one for this format to read it; an empty one when there is no such text."""
+        found = {self.when_literal} if self.when is not None else {pattern.literal for pattern in self.patterns}
+        if self.reader:
+            found |= set(READERS[self.reader].literals)
+        return found if self.patterns or not self.reader else set(READERS[self.reader].literals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +138,19 @@ def compile_formats(
     return CompiledFormats(tuple(sorted(made, key=lambda each: (-each.priority, each.name))), descs)
 
 
+def check_formats(formats: Mapping[str, FormatSpec], descs: Mapping[str, Desc], problems: Problems) -> None:
+    """Adds everything that is wrong with the formats to `problems`; nothing has to be read for it."""
+    compile_formats(formats, "auto", descs, problems)
+
+
 def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledFormat:
     if spec.reader is not None and spec.reader not in READERS:
         right = nearest(spec.reader, READERS) or f"one of {', '.join(READERS)}"
         problems.add(spec.at.value("reader"), "unknown-reader", f"{name}: there is no reader {spec.reader}", right)
-    for metric in spec.keys.values():
-        _desc(name, metric, "set", descs, spec.at.value("keys"), problems)
+    for metric in (*spec.keys.values(), *((spec.others,) if spec.others else ())):
+        _desc(name, metric, "set", descs, _where(metric, spec.at.value("keys")), problems)
+    for unit in spec.units.values():
+        _unit(name, unit, spec.at.value("units"), problems)
     patterns = (_pattern(name, pattern, descs, problems) for pattern in spec.patterns)
     when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None
     return CompiledFormat(
@@ -120,9 +160,23 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         when=when,
         when_literal=required(when.pattern) if when else "",
         reader=str(spec.reader or ""),
-        keys={str(key): str(metric) for key, metric in spec.keys.items()},
+        keys=Keys(
+            {str(key): str(metric) for key, metric in spec.keys.items()},
+            {str(key): str(unit) for key, unit in spec.units.items()},
+            str(spec.others or ""),
+        ),
         patterns=tuple(pattern for pattern in patterns if pattern is not None),
+        guess=spec.guess,
+        echo=spec.echo,
     )
+
+
+def _unit(name: str, unit: str, where: Position, problems: Problems) -> bool:
+    if not unit or unit == "auto" or unit in FACTORS:
+        return True
+    right = nearest(unit, FACTORS) or f"known: {', '.join(each for each in FACTORS if each)}"
+    problems.add(where, "unknown-unit", f"{name}: {unit} is no unit", right)
+    return False
 
 
 def _regex(name: str, text: str, where: Position, problems: Problems) -> re.Pattern[str] | None:
@@ -154,28 +208,41 @@ def _pattern(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: 
                 )
                 continue
             unit = str(spec.units.get(group, "")) if group else ""
-            if unit and unit != "auto" and unit not in FACTORS:
-                right = nearest(unit, FACTORS) or f"known: {', '.join(each for each in FACTORS if each)}"
-                problems.add(spec.at.value("units"), "unknown-unit", f"{name}: {unit} is no unit", right)
+            if not _unit(name, unit, spec.at.value("units"), problems):
                 continue
             if desc is not None:
                 actions.append(Action(op, desc, str(group), 0.0 if group else float(value), unit))  # type: ignore[arg-type]
-    labels = _labels(name, spec, regex, actions, problems)
+    keys = _keys(name, spec, descs, problems)
+    labels = _labels(name, spec, regex, [*actions, *keys.values()], problems)
     compiled = CompiledPattern(
         regex=regex,
         literal=required(regex.pattern),
         actions=tuple(actions),
         labels=labels,
+        keys_regex=keys_regex(keys) if keys else None,
+        keys=keys,
         time=str(spec.time or ""),
         time_format=str(spec.time_format) if spec.time_format else None,
         incident=str(spec.incident or ""),
     )
     samples = spec.sample if isinstance(spec.sample, tuple) else (spec.sample,)
     for sample in samples:
-        if not regex.search(str(sample)):
+        if not regex.search(str(sample)) and not regex.search(unwrap(str(sample))[1]):
             says = f"{name}: the pattern does not read its own sample"
             problems.add(_where(sample, spec.at.value("sample")), "sample", says, "correct the pattern or the sample")
     return compiled
+
+
+def _keys(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: Problems) -> dict[str, Action]:
+    found = {}
+    for key, metric in spec.keys.items():
+        desc = _desc(name, metric, "set", descs, _where(metric, spec.at.value("keys")), problems)
+        unit = str(spec.units.get(key, ""))
+        if not _unit(name, unit, spec.at.value("units"), problems) or desc is None:
+            continue
+        own = next((label for label in ("metric", "name") if label in desc.labels and label not in spec.labels), "")
+        found[" ".join(key.split())] = Action("set", desc, "", 0.0, unit, own)
+    return found
 
 
 def _labels(

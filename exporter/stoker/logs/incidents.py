@@ -6,33 +6,46 @@ import re
 
 _ECHO = 400
 """Lines within which the same failure is taken for a retelling of itself."""
+_AFTER = 5000
+"""Lines within which a weak sign is taken for the aftermath of a failure."""
+_MOST = 1000
 
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ecc", re.compile(r"uncorrectable ECC|ECC error encountered", re.IGNORECASE)),
     (
         "oom",
         re.compile(
-            r"OutOfMemoryError|(?:CUDA|HIP|XPU) out of memory|out of memory\. Tried|RESOURCE_EXHAUSTED|CUBLAS_STATUS_ALLOC_FAILED"
-            r"|cudaErrorMemoryAllocation|DefaultCPUAllocator: can't allocate|cudaMalloc failed: out of memory",
+            r"OutOfMemoryError|(?:CUDA|HIP|XPU|Decode|Prefill)(?: error:)? out of memory|out of memory\. Tried|RESOURCE_EXHAUSTED"
+            r"|CUBLAS_STATUS_ALLOC_FAILED|cudaErrorMemoryAllocation|DefaultCPUAllocator: can't allocate|OOM when allocating"
+            r"|cudaMalloc failed: out of memory|CUDA error: out of memory|ResourceExhaustedError|hipErrorOutOfMemory",
         ),
     ),
     (
         "nccl",
         re.compile(
             r"\bNCCL\b.*(?:error|timed? ?out|failure|abort)|DistBackendError|ncclSystemError|ncclInternalError|ncclUnhandledCudaError"
-            r"|ncclRemoteError|Watchdog caught collective|ProcessGroupNCCL.*(?:timeout|timed out|stuck|error)|collective operation timeout",
+            r"|ncclRemoteError|Watchdog caught collective|ProcessGroup(?:NCCL|Gloo).*(?:timeout|timed out|stuck|error)"
+            r"|collective operation timeout|gloo/transport|DistNetworkError|DistStoreError|\bRCCL\b.*error|HCCL.*(?:error|timeout)",
             re.IGNORECASE,
         ),
     ),
     (
         "cuda",
         re.compile(
-            r"CUDA error|AcceleratorError|device-side assert|cuDNN error|CUBLAS_STATUS_|CUDA driver error|cudaError"
+            r"CUDA error|AcceleratorError|device-side assert|cuDNN error|CUDNN_STATUS_|CUBLAS_STATUS_|CUDA driver error|cudaError"
+            r"|HIP error|CUDA_ERROR_|CUDA kernel errors",
         ),
     ),
-    ("dataloader", re.compile(r"DataLoader worker|in DataLoader worker process|Failed to load sample", re.IGNORECASE)),
-    ("timeout", re.compile(r"TimeoutError|timed out", re.IGNORECASE)),
+    (
+        "dataloader",
+        re.compile(
+            r"DataLoader worker|in DataLoader worker process|Failed to load sample|DataLoader timed out", re.IGNORECASE
+        ),
+    ),
+    ("timeout", re.compile(r"TimeoutError|TimeoutExpired|DeadlineExceeded|timed out", re.IGNORECASE)),
 )
+_AMOUNT = re.compile(r"(?:allocate|allocating)\D{0,40}?([0-9.]+ ?[KMGT]?i?B?)", re.IGNORECASE)
+_AFTERMATH = re.compile(r"Connection (?:closed|reset) by peer|remote process exited or there was a network error")
 
 
 def kind_of(text: str) -> str:
@@ -40,25 +53,54 @@ def kind_of(text: str) -> str:
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "exception")
 
 
+def detail_of(kind: str, text: str) -> str:
+    """What tells one failure of a kind from another: how much memory was asked for, or the words of an exception."""
+    if kind == "oom":
+        amount = _AMOUNT.search(text)
+        return amount[1] if amount else ""
+    return text[:200] if kind in ("exception", "dataloader", "timeout") else ""
+
+
+def is_aftermath(text: str) -> bool:
+    """Whether the words only say that another rank has gone."""
+    return bool(_AFTERMATH.search(text))
+
+
 class Incidents:
-    """Remembers what was counted a moment ago, by kind and rank."""
+    """Remembers what was counted a moment ago, by kind, rank and detail."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self._seen: dict[tuple[str, str, str], int] = {}
         self._lines = 0
 
     def line(self) -> None:
         """A line has passed."""
         self._lines += 1
 
-    def new(self, kind: str, rank: str) -> bool:
-        """Whether this is a failure of its own rather than one told again.
+    def told(self, kind: str, rank: str, detail: str = "", *, weak: bool = False) -> bool:
+        """Whether this failure was told before.
 
         A rank's failure may be told again without the rank (by the launcher), and first without it; another rank's is new.
+        A weak one is new only when nothing failed before.
         """
-        found = False
-        for (known, who), (when, _) in self._seen.items():
-            if known == kind and self._lines - when <= _ECHO and (who == rank or not rank or not who):
-                found = True
-        self._seen[kind, rank] = (self._lines, rank)
-        return not found
+        told = False
+        for (known, who, what), when in list(self._seen.items()):
+            ago = self._lines - when
+            if ago > _AFTER:
+                del self._seen[known, who, what]
+            elif weak or (
+                ago <= _ECHO
+                and known == kind
+                and (who == rank or not rank or not who)
+                and (what == detail or not what or not detail)
+            ):
+                told = True
+        return told
+
+    def remember(self, kind: str, rank: str, detail: str = "") -> None:
+        """This was told now."""
+        key = (kind, rank, detail)
+        self._seen.pop(key, None)
+        self._seen[key] = self._lines
+        if len(self._seen) > _MOST:
+            del self._seen[next(iter(self._seen))]

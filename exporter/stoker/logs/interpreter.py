@@ -7,13 +7,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from stoker.logs.finding import Finding, Reader
 from stoker.logs.incidents import Incidents
 from stoker.logs.lines import Line, Splitter
-from stoker.logs.readers import READERS, Finding, Reader
+from stoker.logs.matcher import LiteralMatcher, Matcher
+from stoker.logs.readers import READERS
 from stoker.logs.routes import fold
-from stoker.logs.times import kernel_time, line_time
+from stoker.logs.times import kernel_time, line_time, start_time
 from stoker.logs.units import convert
-from stoker.logs.unwrap import unwrap
+from stoker.logs.unwrap import messages, unglue, unwrap
 from stoker.metrics import Observation
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 _NONFINITE = {"stoker_train_loss": "loss", "stoker_train_grad_norm": "grad_norm", "stoker_train_eval": "eval"}
 _SERVE_KINDS = frozenset({"oom", "timeout", "cuda", "exception"})
+_DEVICE_KINDS = frozenset({"oom", "cuda", "ecc", "nccl"})
+"""Failures of a device that a server reports count among the devices' failures as well: the alerts on those read one metric."""
+_STEPS = frozenset({"stoker_train_step", "stoker_train_steps"})
+_FAILURE = "stoker_train_errors_total"
 
 
 @dataclass(slots=True)
@@ -69,6 +75,9 @@ class Interpreter:
         self._readers: dict[str, Reader] = {
             each.name: READERS[each.reader](each.keys) for each in formats.formats if each.reader
         }
+        self._bits = {each.name: 1 << number for number, each in enumerate(formats.formats)}
+        self._matcher: Matcher = LiteralMatcher([each.literals() for each in formats.formats])
+        self._losses = False
         self._incidents = Incidents()
         self._zone = timezone
         self._clock = clock
@@ -85,53 +94,80 @@ class Interpreter:
     def feed(self, data: bytes) -> list[Observation]:
         """What the lines that end in `data` say."""
         self.stats.bytes += len(data)
-        found: list[Observation] = []
-        for line in self._splitter.feed(data):
-            found += self._line(line)
-        return found
+        return self._lines(self._splitter.feed(data))
 
     def flush(self) -> list[Observation]:
         """What a last line without end says."""
-        found: list[Observation] = []
-        for line in self._splitter.flush():
-            found += self._line(line)
+        found = self._lines(self._splitter.flush())
         self._open_bytes = 0
         return found
 
-    def _line(self, line: Line) -> list[Observation]:
-        self.stats.lines += 1
-        self._incidents.line()
-        rank, text = unwrap(line.text)
+    def _lines(self, lines: list[Line]) -> list[Observation]:
+        texts: list[tuple[Line, str, str]] = []
+        for line in lines:
+            for text in unglue(line.text):
+                rank, bare = unwrap(text)
+                texts.append((line, rank, bare))
         found: list[Observation] = []
-        name = "none"
-        claimed = False
-        for each in self._formats.formats:
-            got = self._try(each, line, text, rank)
-            if got is None:
-                continue
-            claimed = True
-            if got:
-                found, name = got, each.name
-                if each.kind in ("training", "inference"):
-                    self.context = each.kind
-            break
+        last = None
+        for (line, rank, text), mask in zip(texts, self._matcher.scan([text for _, _, text in texts]), strict=True):
+            if line is not last:
+                last = line
+                self.stats.lines += 1
+                self._incidents.line()
+                self._open_bytes += line.size
+            found += self._line(line, rank, text, mask)
+            if not any(reader.open for reader in self._readers.values()):
+                self._open_bytes = 0
+        return found
+
+    def _line(self, line: Line, rank: str, text: str, mask: int) -> list[Observation]:
+        found, name, claimed = self._record(line, rank, text, mask)
+        if not claimed:
+            inner = [unwrap(message) for message in messages(text)]
+            for (who, message), bits in zip(inner, self._matcher.scan([message for _, message in inner]), strict=True):
+                more, other, own = self._record(line, who or rank, message, bits)
+                found += more
+                name, claimed = (other if more else name), claimed or own
         self.stats.matched[name if found or not claimed else "none"] += 1
         if not claimed and self._on_unread is not None:
             self._on_unread(line.text)
-        is_open = any(reader.open for reader in self._readers.values())
-        self._open_bytes = self._open_bytes + line.size if is_open else 0
         return found
+
+    def _record(self, line: Line, rank: str, text: str, mask: int) -> tuple[list[Observation], str, bool]:
+        """(observations, the format's name, whether a format took it for its own)."""
+        for each in self._formats.formats:
+            if not mask & self._bits[each.name] and not (each.reader and self._readers[each.name].awake):
+                continue
+            if each.guess and self.context == "inference":
+                continue
+            got = self._try(each, line, text, rank)
+            if got is None:
+                continue
+            if each.echo and self._losses:
+                got = [made for made in got if made.metric in _STEPS]
+            elif not each.echo and not self._losses:
+                self._losses = any(made.metric == "stoker_train_loss" for made in got)
+            if got and each.kind in ("training", "inference") and not each.guess:
+                self.context = each.kind
+            return got, each.name, True
+        return [], "none", False
 
     def _try(self, each: CompiledFormat, line: Line, text: str, rank: str) -> list[Observation] | None:
         """Observations of a format, None when the line is not its own."""
-        if each.reader:
-            findings = self._readers[each.name].read(line, text, rank)
-            if findings is not None:
-                kernel = findings and each.kind == "kernel"
-                when = kernel_time(line.text, self._zone, self._clock()) if kernel else None
-                return [made for finding in findings for made in self._finding(finding, rank, each.name, when)]
         if each.when is not None and (each.when_literal not in text or not each.when.search(text)):
             return None
+        if each.reader:
+            try:
+                findings = self._readers[each.name].read(line, text, rank)
+            except ValueError:
+                self.stats.errors["unparsable"] += 1
+                findings = []
+            if findings is not None:
+                when = None
+                if findings:
+                    when = self._time(each, line, findings)
+                return self._findings(findings, rank, each.name, when)
         found: list[Observation] = []
         matched = False
         for pattern in each.patterns:
@@ -140,48 +176,97 @@ class Interpreter:
                 found += self._matched(pattern, match, line, rank, each.name)
         return found if matched else None
 
+    def _time(self, each: CompiledFormat, line: Line, findings: list[Finding]) -> float | None:
+        if findings[0].line != line.number:
+            return None
+        read = kernel_time if each.kind == "kernel" else start_time
+        return read(line.text, self._zone, self._clock())
+
     def _matched(
         self, pattern: CompiledPattern, match: re.Match[str], line: Line, rank: str, name: str
     ) -> list[Observation]:
         groups = match.groupdict()
+        rank = groups.get("rank") or rank
         labels = {}
         for label in pattern.labels:
             value = (groups.get(label.group) or "") if label.group else label.text
             labels[label.name] = fold(value) if label.route else value
-        when = None
         if pattern.time and groups.get(pattern.time):
             when = line_time(groups[pattern.time] or "", pattern.time_format, self._zone, self._clock())
-        found = []
+        else:
+            when = start_time(line.text, self._zone, self._clock())
+        found: list[Observation] = []
         for action in pattern.actions:
-            value = action.value
-            if action.group:
+            if not action.group:
+                text: str | None = None
+                finding = Finding(action.op, action.desc.name, labels, action.value, line.number)
+            else:
                 text = groups.get(action.group)
                 if text is None:
                     continue
-                try:
-                    value = convert(text, action.unit)
-                except (ValueError, KeyError):
-                    self.stats.errors["unparsable"] += 1
+                converted = self._converted(text, action.unit)
+                if converted is None:
                     continue
-            finding = Finding(action.op, action.desc.name, labels, value, line.number)
+                if action.desc.name == "stoker_train_step" and groups.get("of"):
+                    converted += _epochs_before(groups) * int(groups["of"] or 0)
+                finding = Finding(action.op, action.desc.name, labels, converted, line.number)
             found += self._observation(finding, rank, when, name)
+        for action, key, text in pattern.read_keys(match.string):
+            converted = self._converted(text, action.unit)
+            if converted is not None:
+                own = {**labels, action.label: key} if action.label else labels
+                finding = Finding("set", action.desc.name, own, converted, line.number)
+                found += self._observation(finding, rank, when, name)
         if pattern.incident:
-            metric = "stoker_train_errors_total"
-            finding = Finding("inc", metric, {"kind": pattern.incident}, 1.0, line.number, pattern.incident)
-            found += self._finding(finding, rank, name)
+            detail = groups.get("detail") or ""
+            kind = {"kind": pattern.incident}
+            finding = Finding("inc", _FAILURE, kind, 1.0, line.number, pattern.incident, detail)
+            found += self._findings([finding], rank, name, when)
         return found
 
-    def _finding(self, finding: Finding, rank: str, name: str, when: float | None = None) -> list[Observation]:
-        """A reader's finding; a failure only once, and under the name that fits the stream."""
-        if finding.incident and not self._incidents.new(finding.incident, rank):
-            return []
-        if self.context == "inference" and finding.metric.startswith("stoker_train_e"):
-            if finding.metric != "stoker_train_errors_total":
-                return []
-            kind = finding.labels["kind"]
-            labels = {"kind": kind if kind in _SERVE_KINDS else "other"}
-            finding = finding._replace(metric="stoker_serve_errors_total", labels=labels)
-        return self._observation(finding, rank, when, name)
+    def _converted(self, text: str, unit: str) -> float | None:
+        try:
+            return convert(text, unit)
+        except (ValueError, KeyError):
+            self.stats.errors["unparsable"] += 1
+            return None
+
+    def _findings(self, findings: list[Finding], rank: str, name: str, when: float | None) -> list[Observation]:
+        """A reader's findings; a failure only once, and under the name that fits the stream."""
+        fresh = []
+        if self.context == "inference" and any(each.incident not in ("", "raised", "exception") for each in findings):
+            findings = [each for each in findings if each.incident != "raised"]  # counted under its kind
+        for finding in findings:
+            who = finding.labels.get("rank") or rank
+            again = finding.incident == "raised" and self.context == "inference" and not finding.weak
+            told = not again and self._incidents.told(finding.incident, who, finding.detail, weak=finding.weak)
+            if not finding.incident or not told:
+                fresh.append(finding)
+        for finding in findings:
+            if finding.incident:
+                self._incidents.remember(finding.incident, finding.labels.get("rank") or rank, finding.detail)
+        found = []
+        for finding in fresh:
+            for each in self._in_context(finding):
+                found += self._observation(each, rank, when, name)
+        return found
+
+    def _in_context(self, finding: Finding) -> list[Finding]:
+        """What a failure counts as in a server's log; elsewhere it stays what it is."""
+        if finding.metric == "stoker_train_finished" and "cancelled" in finding.labels.values():
+            return [finding] if self.context == "training" else []
+        if self.context != "inference" or not finding.metric.startswith("stoker_train_e"):
+            return [finding]
+        if finding.metric == "stoker_train_exceptions_total":
+            return [finding._replace(metric="stoker_serve_errors_total", labels={"kind": "exception"})]
+        if finding.metric != _FAILURE:
+            return [finding]
+        kind = finding.labels["kind"]
+        if kind == "exception":
+            return []  # counted as what was raised
+        labels = {"kind": kind if kind in _SERVE_KINDS else "other"}
+        served = finding._replace(metric="stoker_serve_errors_total", labels=labels)
+        return [served, finding] if kind in _DEVICE_KINDS else [served]
 
     def _observation(self, finding: Finding, rank: str, when: float | None, name: str) -> list[Observation]:
         desc = self._formats.descs[finding.metric]
@@ -190,8 +275,20 @@ class Interpreter:
         if rank and "rank" in desc.labels and "rank" not in labels:
             labels["rank"] = rank
         op, metric, value = finding.op, finding.metric, finding.value
-        if not math.isfinite(value) and metric in _NONFINITE:
+        if not math.isfinite(value):
+            if metric not in _NONFINITE:
+                self.stats.errors["nonfinite"] += 1
+                return []
             op, value = "inc", 1.0
             labels = {**({"rank": labels["rank"]} if "rank" in labels else {}), "value": _NONFINITE[metric]}
             metric = "stoker_train_nonfinite_total"
+        if op == "inc" and not value:
+            return []
         return [Observation(op, metric, tuple(sorted(labels.items())), value, when, finding.line, name)]
+
+
+def _epochs_before(groups: dict[str, str | None]) -> int:
+    """How many epochs were over when this line was written."""
+    if groups.get("epoch1"):
+        return max(0, int(groups["epoch1"] or 1) - 1)
+    return int(groups.get("epoch0") or 0)

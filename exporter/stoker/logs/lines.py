@@ -1,7 +1,7 @@
 r"""Splits the bytes of a log into lines: the same lines whatever the blocks in which the bytes come.
 
-`\n` ends a line and so does `\r`, since progress bars redraw with it; the number of a line counts `\n` only. Worst case: a line
-without end costs `line_length` bytes of memory and no more.
+`\n` ends a line and so do `\r` and backspaces, since progress bars redraw with them; the number of a line counts `\n` only.
+Worst case: a line without end costs `line_length` bytes of memory and no more.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-# colours, cursor moves, window titles, backspaces with what they erase
+# colours, cursor moves, window titles, other control characters but the tab
 _ESCAPES = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
 )
-_ENDS = re.compile(rb"[\r\n]")
+_ENDS = re.compile(rb"\n|[\r\x08]")
 
 
 class Line(NamedTuple):

@@ -42,6 +42,29 @@ def kernel_time(text: str, zone: tzinfo | None, now: float) -> float | None:
     return line_time(text[:_PREFIX], "iso", zone, now)
 
 
+_STARTS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?\s?(?:Z|[+-]\d\d:?\d\d)?"), "iso"),
+    (re.compile(r"\d{4}/\d\d/\d\d(?: -)? \d\d:\d\d:\d\d"), "%Y/%m/%d %H:%M:%S"),  # nginx's errors, gin, mmengine
+    (re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d"), "%m/%d/%Y %H:%M:%S"),  # accelerate, transformers' examples
+    (re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"), "%d/%b/%Y:%H:%M:%S %z"),  # access logs
+    (re.compile(r"(?<=^[IWEF])\d{4} \d\d:\d\d:\d\d"), "%m%d %H:%M:%S"),  # glog:  I0811 21:54:41.220118
+    (re.compile(r"(?<=[A-Z] )\d\d-\d\d \d\d:\d\d:\d\d"), "%m-%d %H:%M:%S"),  # vLLM:  INFO 01-23 06:33:37
+)
+_START = 60
+
+
+def start_time(text: str, zone: tzinfo | None, now: float) -> float | None:
+    """The time in the first characters of a line, in any usual form; None when there is none or it is not believed."""
+    head = text[:_START]
+    if not any(character.isdigit() for character in head):
+        return None
+    for pattern, form in _STARTS:
+        match = pattern.search(head)
+        if match is not None:
+            return line_time(match[0].replace(" - ", " "), form, zone, now)
+    return None
+
+
 def _parsed(text: str, form: str | None, zone: tzinfo | None, now: float) -> float | None:
     if form == "epoch":
         return float(text)
@@ -59,7 +82,8 @@ def _parsed(text: str, form: str | None, zone: tzinfo | None, now: float) -> flo
             return (moment.replace(tzinfo=UTC) - sign * ahead).timestamp()
         return _in_zone(moment, zone)
     if "%Y" in form or "%y" in form:
-        return _in_zone(datetime.strptime(text, form), zone)  # noqa: DTZ007 - the zone follows
+        moment = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
+        return moment.timestamp() if moment.tzinfo else _in_zone(moment, zone)
     this_year = datetime.fromtimestamp(now, UTC).year
     tries = (_of_year(text, form, year, zone) for year in (this_year - 1, this_year, this_year + 1))
     return min((moment for moment in tries if moment is not None), key=lambda moment: abs(moment - now))

@@ -1,8 +1,13 @@
-"""Takes away what launchers and containers put before a line, and keeps the rank that it names."""
+"""Takes away what launchers and containers put before a line or around it, and keeps the rank that it names."""
 
 from __future__ import annotations
 
+import json
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _RANK = re.compile(
     r"\s*(?:"
@@ -12,17 +17,28 @@ _RANK = re.compile(
 )
 _OTHER = re.compile(
     r"\s*(?:"
-    r"\((?:APIServer|EngineCore|Worker|VllmWorker|ApiServer|TP|DP|PP)[^()]{0,60}\)\s?"  # (EngineCore_0 pid=12)
+    # vLLM and Ray: (EngineCore_0 pid=12) (APIServer pid=1) (RayTrainWorker pid=9, ip=10.0.0.2) (Worker_TP0 pid=7)
+    r"\([A-Za-z_][\w:.\-]{0,60}(?: [\w:.\-]{1,40})? pid=\d+[^()]{0,60}\)\s?"
     r"|[a-z][\w.-]{0,60}-\d+\s+\| "  # docker compose:  svc-1  | text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "  # Kubernetes CRI
+    # docker logs -t, kubectl logs --timestamps, systemd's cat:  2026-01-23T06:33:37.123456789Z text
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) "
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.\-]+ (?!kernel)[\w.\-/@]+(?:\[\d+\])?: "  # journal: Jan 23 06:33:37 host unit[12]: text
+    r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
     r")"
 )
+# 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
+_INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]?(?P<rank>\d{1,6})[\])]")
+_WITHIN = 120
+# ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
+_GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
+_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE")
 
 
 def unwrap(text: str) -> tuple[str, str]:
     """(rank, the line without prefixes); the rank is empty where none is named."""
     rank = ""
-    for _ in range(4):  # a container's prefix, a launcher's, a rank's
+    for _ in range(5):  # a container's prefix, a launcher's, a rank's
         first = text[:1]
         if first not in "[( " and not first.isalnum():
             break
@@ -35,4 +51,29 @@ def unwrap(text: str) -> tuple[str, str]:
         if match is None:
             break
         text = text[match.end() :]
+    if not rank and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
+        rank = inside["rank"]
     return (str(int(rank)) if rank else ""), text
+
+
+def unglue(text: str) -> list[str]:
+    """The records of a line onto which two ranks wrote without a line end between them; mostly the line itself."""
+    return _GLUED.split(text) if "[rank" in text[1:] else [text]
+
+
+def messages(text: str) -> Iterator[str]:
+    """The lines inside the message of a JSON line (Docker's, or an application's own); nothing for other lines."""
+    bare = text.strip()
+    if not (bare.startswith("{") and bare.endswith("}")):
+        return
+    try:
+        record = json.loads(bare)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(record, dict):
+        return
+    for key in _MESSAGES:
+        value = record.get(key)
+        if isinstance(value, str):
+            yield from (line for line in re.split(r"[\r\n]+", value) if line.strip())
+            return

@@ -14,7 +14,9 @@ class PatternSpec:
 
     `regex` is searched for in the line, colours and prefixes (`[rank0]:`) taken away. `{number}`, `{int}`, `{duration}` and the
     other words of `stoker.spec.words` stand for tested sub-patterns. A named group is a value, converted to the metric's base
-    unit with `units` naming what was printed; a group that did not take part gives nothing.
+    unit with `units` naming what was printed; a group that did not take part gives nothing. A group `rank` names the rank, and
+    `detail` tells incidents of one kind apart. Where a step counts within its epoch, a group `of` is the number of steps in an
+    epoch and `epoch0` or `epoch1` the epoch, counted from 0 or 1: the step is then counted on over the epochs.
     """
 
     sample: str | tuple[str, ...] = setting(doc="Real lines that the pattern reads; the check feeds them to it.")
@@ -24,15 +26,22 @@ class PatternSpec:
     )
     inc: dict[str, str | float] = setting(factory=dict, doc="Counters: metric to what is added, a number or a group.")
     observe: dict[str, str | float] = setting(factory=dict, doc="Histograms: metric to the group that is observed.")
+    keys: dict[str, str] = setting(
+        factory=dict,
+        doc="Key in the line to gauge: once the pattern has matched, every `key: 1.5`, `key=1.5` or `key 1.5` of the line is"
+        " read. A gauge with a label `metric` or `name` gets the key (without eval_, val_, valid_, test_) as its value.",
+    )
     labels: dict[str, str] = setting(
         factory=dict,
         doc="Label to text with `{group}`; given to the metrics that declare the label. `{route:group}` folds a path.",
     )
     units: dict[str, str] = setting(
         factory=dict,
-        doc="Group to the unit it is printed in (ms, us, min, percent, MiB, TFLOP/s); `auto` reads its suffix.",
+        doc="Group or key to the unit it is printed in (ms, us, min, percent, MiB, TFLOP/s); `auto` reads its suffix.",
     )
-    time: str | None = setting(None, doc="Group with the time of the line.")
+    time: str | None = setting(
+        None, doc="Group with the time of the line; without it, a time at the line's start is taken."
+    )
     time_format: str | None = setting(None, doc="How that time is written: `iso`, `epoch`, or a strptime format.")
     incident: str | None = setting(
         None, doc="Kind of stoker_train_errors_total or stoker_serve_errors_total; its many lines count once."
@@ -52,6 +61,15 @@ class FormatSpec:
         None,
         doc="Name of a reader of the engine, for what a regular expression cannot take apart: `dict`, `traceback`, ...",
     )
-    keys: dict[str, str] = setting(factory=dict, doc="For the reader `dict`: key in the line to metric.")
+    keys: dict[str, str] = setting(factory=dict, doc="For a reader: key in the line to gauge.")
+    units: dict[str, str] = setting(factory=dict, doc="For a reader: key to the unit it is printed in.")
+    others: str | None = setting(None, doc="For a reader: gauge with a label `name` for numbers under any other key.")
+    guess: bool = setting(
+        False,
+        doc="Reads lines by their words alone: not tried once the log is known to be a server's, nor on a line of one.",
+    )
+    echo: bool = setting(
+        False, doc="Tells again what other lines say: only its steps are taken once another format has read a loss."
+    )
     patterns: tuple[PatternSpec, ...] = setting((), doc="The kinds of line; all that match are applied.")
     at: At = field(default_factory=At, compare=False, repr=False)

@@ -1,0 +1,48 @@
+"""Reads `key: 1.5`, `key=1.5` and `key 1.5` out of a line, whatever stands between them and in whatever order."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from stoker.spec.words import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_PREFIXES = ("eval_", "eval/", "eval-", "val_", "val/", "validation_", "validation-", "valid_", "test_", "test/")
+
+
+class Key(NamedTuple):
+    """What a key means: a gauge, the unit it is printed in, and the label that the key's own name becomes."""
+
+    metric: str
+    unit: str
+    label: str
+
+
+def keys_regex(keys: Mapping[str, object]) -> re.Pattern[str]:
+    """Finds any of the keys with a number behind it; groups `key` and `value`.
+
+    Blanks in a key stand for any number of blanks. The longest key wins, and a key inside a longer word is none.
+    """
+    names = sorted((str(key) for key in keys), key=len, reverse=True)
+    words = "|".join(r"\s+".join(re.escape(part) for part in name.split()) for name in names)
+    return re.compile(
+        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+)(?:tensor\(|\[)?['"]?(?P<value>{WORDS["number"]})"""
+    )
+
+
+def bare(key: str) -> str:
+    """`eval_accuracy` is `accuracy`."""
+    return next((key[len(prefix) :] for prefix in _PREFIXES if key.startswith(prefix)), key)
+
+
+def pairs(regex: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
+    """(key, number as printed) in the order of the line, each key once."""
+    seen = set()
+    for match in regex.finditer(text):
+        key = " ".join(match["key"].split())
+        if key not in seen:
+            seen.add(key)
+            yield key, match["value"]

@@ -1,0 +1,204 @@
+"""Reads dictionaries of numbers, and what Hugging Face's Trainer puts around them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from stoker.logs.finding import Finding
+
+if TYPE_CHECKING:
+    from stoker.logs.finding import Keys
+    from stoker.logs.lines import Line
+
+# 'loss': 0.7139   'loss': '0.7139'   "loss": 7.1e-1   'loss': tensor(0.7139)   'grad_norm': nan
+_PAIR = re.compile(
+    r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, device='[^']*')?\)?\s*(?=[,}])"""
+)
+_START = re.compile(r"\{\s*['\"]")
+_EVAL = ("eval_", "test_", "val_", "valid_", "eval/")
+_NOT_EVAL = (
+    "runtime",
+    "samples_per_second",
+    "steps_per_second",
+    "mem_",
+    "jit_",
+    "model_preparation_time",
+    "num_tokens",
+    "wps",
+    "wpb",
+    "bsz",
+    "num_updates",
+)
+
+
+class DictReader:
+    """`{'loss': 0.71, 'grad_norm': 1.2, 'learning_rate': 5e-05, 'epoch': 0.1}`: bare, quoted, JSON; several on a line.
+
+    A dictionary is taken when it has two of the format's keys, or results of an evaluation beside one.
+    """
+
+    literals: ClassVar[tuple[str, ...]] = ("{'", '{"')
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    @property
+    def open(self) -> bool:
+        """Never: each line speaks for itself."""
+        return False
+
+    @property
+    def awake(self) -> bool:
+        """Never."""
+        return False
+
+    def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:  # noqa: ARG002 - the same for every reader
+        """See Reader."""
+        starts = [match.start() for match in _START.finditer(text)]
+        found = None
+        for number, start in enumerate(starts):
+            end = starts[number + 1] if number + 1 < len(starts) else len(text)
+            got = self._dictionary(dict(_PAIR.findall(text, start, end)), line.number)
+            if got is not None:
+                found = (found or []) + got
+        return found
+
+    def _dictionary(self, numbers: dict[str, str], line: int) -> list[Finding] | None:
+        known = sum(1 for name in numbers if name in self._keys.metrics)
+        evaluated = any(name.startswith(_EVAL) and not _bare(name).startswith(_NOT_EVAL) for name in numbers)
+        if not (known > 1 or (evaluated and (known or any("runtime" in name for name in numbers)))):
+            return None
+        found = []
+        for name, text in numbers.items():
+            finding = self._number(name, text, line, numbers, evaluated=evaluated)
+            if finding is not None:
+                found.append(finding)
+        return found
+
+    def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
+        del numbers
+        if name.startswith(_EVAL):
+            if _bare(name).startswith(_NOT_EVAL):
+                return None
+            return Finding("set", "stoker_train_eval", {"metric": _bare(name)}, _number(text), line)
+        if name not in self._keys.metrics and evaluated:
+            return None
+        return self._keys.finding(name, text, line)
+
+
+# " 12%|█▏        | 118/1000 [05:44<42:53,  2.92s/it]", without a label: a bar with one is not the training's
+_BAR = re.compile(r"^\s*\d{1,3}%\|[^|]*\|\s*(\d+)/(\d+)\s*\[")
+_TOTAL = re.compile(r"Total optimization steps\s*=\s*([\d,]+)")
+_TABLE = re.compile(r"\*{5} (train|eval|test|predict) metrics \*{5}")
+_ROW = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$")
+_SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
+_SAVING = re.compile(r"Saving model checkpoint to (\S+)")
+_CHECKPOINT = re.compile(r"checkpoint-\d+/?$")
+
+
+class TrainerReader(DictReader):
+    """Hugging Face's Trainer: dictionaries, the step in the progress bar before them, tables at the end, checkpoints.
+
+    The bar whose total stood before a training loss is the training's; evaluations and downloads have bars of their own.
+    A checkpoint is told by the trainer's own line, or by the bar of its shards where it logs nothing.
+    """
+
+    literals: ClassVar[tuple[str, ...]] = (
+        *DictReader.literals,
+        "%|",
+        "Total optimization steps",
+        "metrics *****",
+        "Saving model",
+    )
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(keys)
+        self._bar: tuple[int, int] | None = None
+        self._total = 0
+        self._step = -1
+        self._in_table = False
+        self._speaks = False
+        self._writing = True
+
+    @property
+    def awake(self) -> bool:
+        """Whether a table has begun."""
+        return self._in_table
+
+    def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:
+        """See Reader."""
+        if self._in_table:
+            if row := _ROW.match(text):
+                return self._row(row[1], row[2], line.number)
+            self._in_table = False
+        if bar := _BAR.match(text):
+            self._bar = (int(bar[1]), int(bar[2]))
+        found = super().read(line, text, rank)
+        if found is not None:
+            return self._stepped(found, line.number)
+        if bar is not None and (progress := self._progress(line.number)) is not None:
+            return progress
+        if _TABLE.search(text):
+            self._in_table = True
+            return []
+        if planned := _TOTAL.search(text):
+            return [Finding("set", "stoker_train_steps", {}, float(planned[1].replace(",", "")), line.number)]
+        return self._checkpoint(line.number, text)
+
+    def _checkpoint(self, line: int, text: str) -> list[Finding] | None:
+        if saving := _SAVING.search(text):
+            self._speaks = True
+            if not _CHECKPOINT.search(saving[1]):
+                return []
+        elif shards := _SHARDS.match(text):
+            written, self._writing = self._writing and shards[1] == "100", shards[1] != "100"
+            if self._speaks or not written:
+                return []
+        else:
+            return None
+        return [Finding("inc", "stoker_train_checkpoints_total", {}, 1.0, line)]
+
+    def _stepped(self, found: list[Finding], line: int) -> list[Finding]:
+        if self._bar is None or not any(each.metric == "stoker_train_loss" for each in found):
+            return found
+        step, self._total = self._bar
+        self._step = step
+        steps = [
+            Finding("set", "stoker_train_step", {}, float(step), line),
+            Finding("set", "stoker_train_steps", {}, float(self._total), line),
+        ]
+        return steps + [each for each in found if each.metric not in ("stoker_train_step", "stoker_train_steps")]
+
+    def _progress(self, line: int) -> list[Finding] | None:
+        """The training's bar gives its step whenever that has grown; it goes back only with a loss."""
+        assert self._bar is not None
+        step, total = self._bar
+        if total != self._total:
+            return None
+        if step <= self._step:
+            return []
+        self._step = step
+        return [Finding("set", "stoker_train_step", {}, float(step), line)]
+
+    def _row(self, name: str, text: str, line: int) -> list[Finding]:
+        if name.startswith("train_"):
+            return []
+        try:
+            finding = self._number(name, text, line, {}, evaluated=name != "epoch")
+        except ValueError:
+            return []  # eval_runtime = 0:00:00.14
+        return [finding] if finding is not None else []
+
+    def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
+        if "train_runtime" in numbers and (name == "train_loss" or name not in self._keys.metrics):
+            return None  # the mean over the whole training
+        return super()._number(name, text, line, numbers, evaluated=evaluated)
+
+
+def _bare(name: str) -> str:
+    return name.partition("/" if name.startswith("eval/") else "_")[2]
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "").replace("_", ""))

@@ -1,0 +1,129 @@
+"""Reads Python's tracebacks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from stoker.logs.finding import Finding
+from stoker.logs.incidents import detail_of, is_aftermath, kind_of
+
+if TYPE_CHECKING:
+    from stoker.logs.finding import Keys
+    from stoker.logs.lines import Line
+
+_HEAD = "Traceback (most recent call last):"
+# torch.OutOfMemoryError: CUDA out of memory.   KeyError: 'image'   KeyboardInterrupt   data.BadShard: s3://...
+_RAISED = re.compile(
+    r"^(?P<name>(?:[A-Za-z_]\w*\.)*"
+    r"(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Warning|Exceeded|Expired|Fault|Abort)"
+    r"|(?<=\.)[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*))(?::\s+(?P<says>.*)|:?\s*)$"
+)
+_CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
+_LONGEST = 300
+_INTERRUPTED = {"KeyboardInterrupt"}
+_NO_FAILURE = {"SystemExit", "GeneratorExit", "StopIteration", "StopAsyncIteration", "CancelledError"}
+_WRAPPERS = {
+    "ChildFailedError",
+    "CalledProcessError",
+    "ProcessRaisedException",
+    "ProcessExitedException",
+    "RayTaskError",
+    "EngineDeadError",
+    "TrainingFailedError",
+    "WorkerCrashedError",
+    "SignalException",
+}
+"""What a launcher raises because a worker has failed; the worker's own words come before, a report after."""
+_DIGITS = re.compile(r"\d")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A traceback that has begun: where, what stands before each of its lines, how many there were, whether a frame was seen."""
+
+    start: int
+    prefix: str
+    lines: int = 0
+    frames: int = 0
+
+
+class TracebackReader:
+    """Python tracebacks, those of several ranks interleaved; a chain of causes is one incident, named by its first."""
+
+    literals: ClassVar[tuple[str, ...]] = (_HEAD, *_CHAIN)
+
+    def __init__(self, keys: Keys) -> None:
+        del keys
+        self._open: dict[str, _Open] = {}
+        self._chained: set[str] = set()
+
+    @property
+    def open(self) -> bool:
+        """Whether a traceback has begun."""
+        return bool(self._open)
+
+    @property
+    def awake(self) -> bool:
+        """In a traceback."""
+        return bool(self._open)
+
+    def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:
+        """See Reader."""
+        bare = text.rstrip()
+        if bare.endswith(_HEAD):
+            self._open[rank] = _Open(line.number, bare[: -len(_HEAD)])
+            return []
+        if any(words in text for words in _CHAIN):
+            self._chained.add(rank)
+            return []
+        current = self._open.get(rank)
+        if current is None:
+            return None
+        current.lines += 1
+        if current.lines > _LONGEST:
+            del self._open[rank]
+            self._chained.discard(rank)
+            return None
+        rest = _without(current.prefix, text)
+        if rest[:1] in (" ", "\t", ""):
+            current.frames += rest.lstrip().startswith("File ")
+            return []
+        raised = _RAISED.match(rest.rstrip())
+        if raised is None or not current.frames:
+            return None  # another thread's or rank's line in between
+        del self._open[rank]
+        if rank in self._chained:
+            self._chained.discard(rank)
+            return []
+        return _raised(raised["name"].rsplit(".", 1)[-1], raised["says"] or "", current.start)
+
+
+def _raised(name: str, says: str, start: int) -> list[Finding]:
+    if name in _NO_FAILURE:
+        return []
+    if name in _INTERRUPTED:
+        return [Finding("set", "stoker_train_finished", {"status": "cancelled"}, 1.0, start)]
+    text = f"{name}: {says}"
+    kind = kind_of(text)
+    detail = detail_of(kind, text)
+    weak = name in _WRAPPERS or is_aftermath(text)
+    return [
+        Finding("inc", "stoker_train_errors_total", {"kind": kind}, 1.0, start, kind, detail, weak),
+        Finding(
+            "inc", "stoker_train_exceptions_total", {"type": name}, 1.0, start, "raised", text[:200], name in _WRAPPERS
+        ),
+    ]
+
+
+def _without(prefix: str, text: str) -> str:
+    """The line without what stood before the traceback's head: a logger's time and name, blanks, or nothing."""
+    if not prefix:
+        return text
+    head = text[: len(prefix)]
+    if prefix.isspace():
+        return text[len(head) - len(head.lstrip()) if head.strip() else len(head) :]
+    if _DIGITS.sub("0", head) == _DIGITS.sub("0", prefix):
+        return text[len(prefix) :]
+    return text
