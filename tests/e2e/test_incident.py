@@ -51,7 +51,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def parts(file: Path) -> tuple[str, str]:
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-    body = message.get_body(("plain",))  # type: ignore[attr-defined]
+    body = message.get_body(("plain",))
+    assert body is not None
     return str(message["subject"]), body.get_content()
 
 
@@ -152,8 +153,8 @@ def test_the_main_panels_have_data(stack: Stack) -> None:
         by_panel.setdefault((uid, title), []).append(expr)
     for uid, titles in MAIN.items():
         for title in titles:
-            stack.until(
-                f"{uid} {title} has data",
-                lambda uid=uid, title=title: any(stack.query(expr) for expr in by_panel[uid, title]),
-                30,
-            )
+
+            def has_data(wanted: tuple[str, str] = (uid, title)) -> bool:
+                return any(stack.query(expr) for expr in by_panel[wanted])
+
+            stack.until(f"{uid} {title} has data", has_data, 30)
