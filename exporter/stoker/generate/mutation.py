@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _FLIPS = {">": ("<", ">="), "<": (">", "<="), ">=": ("<", ">"), "<=": (">", "<"), "==": ("!=",), "!=": ("==",)}
 _LISTS = {"by", "on"}
+_DAY = 86400.0
+_COARSE = "5m"
 _BROKEN = re.compile(r"rule: (\w+?)__(\d+), time: [^\n]*err: ")
 _FAILED = re.compile(r'alertname=\\?"(\w+?)__(\d+)\\?"')
 
@@ -163,11 +165,7 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="stoker-mutation-") as folder:
         root = Path(folder)
         files, groups = _recordings(root, domain, pack)
-        head = {
-            "rule_files": [*files, "alerts.yml"],
-            "evaluation_interval": evaluation(tests),
-            "group_eval_order": [*groups, "mutants"],
-        }
+        head: dict[str, Any] = {"rule_files": [*files, "alerts.yml"], "group_eval_order": [*groups, "mutants"]}
         while True:
             # a mutant whose evaluation fails ends the whole case, so it is noted and taken out before the rest is judged
             alive = [number for number in range(len(changed)) if number not in killed]
@@ -179,9 +177,13 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
                 mutated += [{**_bare(each), "alert": f"{name}__{number}"} for each in siblings]
             content = {"groups": [{"name": "mutants", "rules": mutated}]}
             (root / "alerts.yml").write_text(write_yaml(content), encoding="utf-8")
-            document = {**head, "tests": [_asked_of_all(test, name, alive) for test in tests]}
-            (root / "tests.yml").write_text(write_yaml(document), encoding="utf-8")
-            done = programs.run("promtool", ["test", "rules", "tests.yml"], cwd=root)
+            files_of_tests: list[str] = []
+            for interval, alike in by_interval(tests).items():
+                document = {**head, "evaluation_interval": interval}
+                document["tests"] = [_asked_of_all(test, name, alive) for test in alike]
+                files_of_tests.append(f"tests-{interval}.yml")
+                (root / files_of_tests[-1]).write_text(write_yaml(document), encoding="utf-8")
+            done = programs.run("promtool", ["test", "rules", *files_of_tests], cwd=root)
             broken = {int(number) for _, number in _BROKEN.findall(done.output)}
             killed |= broken or {int(number) for _, number in _FAILED.findall(done.output)}
             if not broken:
@@ -192,6 +194,15 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
         return Verdict(name, original, (), _first_line(done.output) or "no mutant was noticed")
     survivors = tuple(mutant.what for number, (_, mutant) in enumerate(changed[:-1]) if number not in killed)
     return Verdict(name, original, survivors)
+
+
+def by_interval(tests: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The tests by how often their rules are evaluated: one that goes on for days need not cost a minute's evaluations."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for test in tests:
+        last = max((parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]), default=0.0)
+        found.setdefault(_COARSE if last > _DAY else evaluation([test]), []).append(test)
+    return found
 
 
 def _bare(rule: dict[str, Any]) -> dict[str, Any]:
