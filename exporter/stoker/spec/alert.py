@@ -89,7 +89,8 @@ class Alert:
     probe: dict[str, str | float] = setting(
         factory=dict,
         doc="How the generated cases make the watched value `v`: series to arithmetic of v, for `value`s that are no plain "
-        "metric and no ratio of two.",
+        "metric and no ratio of two; with `while` or `unless`, also the series that these need, which a forecast takes as "
+        "constants beside its own.",
     )
     cases: tuple[Case, ...] = setting((), doc="Cases written by hand, beside those that the kind makes.")
     at: At = field(default_factory=At, compare=False, repr=False)

@@ -50,8 +50,8 @@ class Forecast(KindAlert):
 
     def own_cases(self) -> list[Case]:
         """Each of the three conditions from both sides, the windows, resolution, a lost target."""
-        if self.guard_texts() or self.probe:
-            return []
+        if self.guard_texts() and not self.probe:
+            return []  # what the guards need, only the author knows: it has to be in the probe
         return [each for level in self.resolved() for each in self._cases_of(level)]
 
     def _cases_of(self, level: Level) -> list[Case]:
@@ -84,6 +84,9 @@ class _Plan:
         """A case; levels whose own condition holds at the named minutes are expected too."""
         value, capacity = series_name(self.alert.value), series_name(self.alert.capacity)
         series = {value: _notation(course), capacity: constant(SIZE, len(course))}
+        for extra in ({}, {"cluster": "c2"}) if neighbour else ({},):
+            for needed, number in self.alert.probe.items():
+                series[series_name(str(needed), extra)] = constant(float(number), len(course))
         if neighbour:
             series[series_name(self.alert.value, {"cluster": "c2"})] = constant(SIZE * 0.9, len(course))
             series[series_name(self.alert.capacity, {"cluster": "c2"})] = constant(SIZE, len(course))

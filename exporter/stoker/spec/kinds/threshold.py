@@ -66,8 +66,8 @@ class Threshold(KindAlert):
 
     def own_cases(self) -> list[Case]:
         """Past, at and before the bound of each level, `for`, resolution, a vanished target, a healthy bystander."""
-        if self.guard_texts() or (self.aggregate not in (None, "max", "min", "avg")):
-            return []  # what the guards need, only the author knows
+        if (self.guard_texts() and not self.probe) or self.aggregate not in (None, "max", "min", "avg"):
+            return []  # what the guards need, only the author knows: it has to be in the probe
         if not self.probe and not (plain_metric(self.value) or quotient(self.value)):
             return []
         cases = []
