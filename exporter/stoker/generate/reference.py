@@ -17,6 +17,7 @@ from stoker.spec.notify import NotifySpec
 from stoker.spec.pack import DomainSpec, FormatsFile, UserPack
 from stoker.spec.promql import number_text
 from stoker.spec.routes import RoutesSpec
+from stoker.spec.xid import XidTable, shipped_xids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,10 @@ _WORDS: dict[Any, str] = {
 
 
 def reference(pack: Pack) -> Iterator[Artifact]:
-    """docs/reference/{metrics,alerts,configuration,spec}.md."""
+    """docs/reference/{metrics,alerts,configuration,spec,xid}.md."""
     yield Artifact("docs/reference/metrics.md", metrics(pack))
     yield Artifact("docs/reference/alerts.md", alerts(pack))
+    yield Artifact("docs/reference/xid.md", xids(shipped_xids()))
     tables = [*_tables(Settings, "stoker.yaml"), *_tables(UserPack, "pack"), *_tables(NotifySpec, "notify")]
     yield Artifact("docs/reference/configuration.md", _page("Configuration: stoker.yaml", tables))
     spec = [*_tables(DomainSpec, "A domain file"), *_tables(FormatsFile, "A file of log formats")]
@@ -75,6 +77,25 @@ def alerts(pack: Pack) -> str:
             link = f"[{name}](../runbooks/{name}.md)"
             lines.append(f"| {link} | {level.severity} | {', '.join(alert.by)} | {shown} | {', '.join(alert.rows)} |")
     return _page("Alerts", lines)
+
+
+_WORTH = {"by_line": "by its line", "always": "always"}
+
+
+def xids(table: XidTable) -> str:
+    """Every XID and SXID that the pack knows."""
+    lines = [f"Source: {table.about}", "", "## GPUs (XID)", ""]
+    lines += [
+        "| code | class | what happened | NVIDIA's immediate action | what to do |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for code, xid in sorted(table.xids.items(), key=lambda item: int(item[0])):
+        lines.append(f"| {code} | {_WORTH.get(xid.class_, xid.class_)} | {xid.meaning} | {xid.action} | {xid.do} |")
+    lines += ["", "A code that is not listed is a warning.", "", "## NVSwitches (SXID)", ""]
+    lines += ["| code | fatal | what happened | what to do |", "| --- | --- | --- | --- |"]
+    for code, sxid in sorted(table.sxids.items(), key=lambda item: int(item[0])):
+        lines.append(f"| {code} | {_WORTH[sxid.fatal]} | {sxid.meaning} | {sxid.do} |")
+    return _page("GPU error codes", lines)
 
 
 def _tables(cls: type, title: str, seen: set[type] | None = None) -> list[str]:

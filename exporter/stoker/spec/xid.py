@@ -1,0 +1,74 @@
+"""NVIDIA's XID and SXID codes as data: what each means, what NVIDIA asks for, and whether it wakes someone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Literal
+
+from stoker.documents import At, Problems, decode, read_yaml, setting
+
+FILE = "xid.yaml"
+FATAL, NON_FATAL = "fatal", "non_fatal"
+"""Values of the label `severity`, where the line itself tells; it is absent elsewhere."""
+_RECOVERY = "154"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XidSpec:
+    """One code of a GPU."""
+
+    class_: Literal["critical", "warning", "ignore", "by_line"] = setting(
+        doc="What it is worth; by_line: see the line."
+    )
+    meaning: str = setting(doc="What happened.")
+    action: str = setting(doc="NVIDIA's immediate action.")
+    do: str = setting(doc="What to do about it.")
+    at: At = field(default_factory=At, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SxidSpec:
+    """One code of an NVSwitch."""
+
+    fatal: Literal["always", "by_line"] = setting(doc="Whether it is always fatal, or the line tells.")
+    meaning: str = setting(doc="What happened.")
+    do: str = setting(doc="What to do about it.")
+    at: At = field(default_factory=At, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XidTable:
+    """xid.yaml."""
+
+    about: str = setting(doc="Where the table comes from.")
+    xids: dict[str, XidSpec] = setting(doc="Codes of GPUs.")
+    sxids: dict[str, SxidSpec] = setting(factory=dict, doc="Codes of NVSwitches.")
+    at: At = field(default_factory=At, compare=False, repr=False)
+
+
+def shipped_xids() -> XidTable:
+    """The table of the shipped spec.
+
+    Raises:
+        MistakeError: when it has a mistake.
+    """
+    path = f"stoker_pack/{FILE}"
+    problems = Problems()
+    text = resources.files("stoker_pack").joinpath(FILE).read_text(encoding="utf-8")
+    table = decode(read_yaml(text, path, problems), XidTable, problems, file=path)
+    problems.raise_if_any()
+    assert table is not None
+    return table
+
+
+def alert_class(table: XidTable, code: str, severity: str = "") -> str:
+    """`critical`, `warning` or `ignore`: what an event is worth, with the severity that its line gave (or none)."""
+    spec = table.xids.get(code)
+    if spec is None:
+        return "warning"
+    if spec.class_ != "by_line":
+        return spec.class_
+    if severity == FATAL:
+        return "critical"
+    return "ignore" if code == _RECOVERY else "warning"
