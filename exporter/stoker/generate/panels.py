@@ -156,14 +156,14 @@ def _thresholds(panel: Any, spec: PanelSpec, alerts: Mapping[str, KindAlert]) ->
     )
     healthy = "transparent" if spec.kind == "timeseries" else "green"
     below = [each for each in bounds if each[2] == "below"]
-    if below and len(below) == len(bounds):
-        # what is bad lies under the bound, so the lowest step is coloured and the top one is healthy
-        steps = [dashboard.Threshold(value=None, color=below[0][1])]
-        colours = [*(each[1] for each in below[1:]), healthy]
-        steps += [dashboard.Threshold(value=each[0], color=colour) for each, colour in zip(below, colours, strict=True)]
-    else:
-        steps = [dashboard.Threshold(value=None, color=healthy)]
-        steps += [dashboard.Threshold(value=bound, color=colour) for bound, colour, side in bounds if side == "above"]
+    above = [each for each in bounds if each[2] == "above"]
+    if below and above and below[-1][0] >= above[0][0]:
+        below = []  # no value between them would be healthy
+    # what is bad lies under the lower bounds and over the upper ones; the step between them is healthy
+    colours = [*(each[1] for each in below), healthy]
+    steps = [dashboard.Threshold(value=None, color=colours[0])]
+    steps += [dashboard.Threshold(value=each[0], color=colour) for each, colour in zip(below, colours[1:], strict=True)]
+    steps += [dashboard.Threshold(value=each[0], color=each[1]) for each in above]
     config = dashboard_builder.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
     panel.thresholds(config)
     if spec.kind == "timeseries" and bounds:
