@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grafana_foundation_sdk.builders import (
-    barchart,
     bargauge,
     gauge,
     heatmap,
@@ -23,8 +22,10 @@ from grafana_foundation_sdk.builders import (
     dashboard as dashboard_builder,
 )
 from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models import piechart as piechart_model
 from grafana_foundation_sdk.models import prometheus as prometheus_model
 
+from stoker.generate.thresholds import COLOURS, steps
 from stoker.generate.variants import TARGET_LABELS, labels_of
 from stoker.spec.promql import rewrite_selectors, with_matchers
 
@@ -41,6 +42,7 @@ UNITS = {
     "short": "short",
     "seconds": "s",
     "bytes": "bytes",
+    "bytes_per_second": "Bps",
     "ratio": "percentunit",
     "watts": "watt",
     "joules": "joule",
@@ -60,9 +62,9 @@ _BUILDERS: dict[str, Any] = {
     "table": table.Panel,
     "state": statetimeline.Panel,
 }
-_COLOURS = {"critical": "red", "warning": "orange", "info": "blue", "none": "blue"}
 _INSTANT = ("table", "pie", "bar", "stat", "gauge")
-_ = barchart
+_NO_COLUMNS = ("Time", "__name__", "job", "alertstate")
+"""What Prometheus adds to the rows of a table and nobody reads."""
 
 
 def build_panel(spec: PanelSpec, alerts: Mapping[str, KindAlert], variables: Sequence[str], pack: Pack) -> Any:  # noqa: ANN401 - the SDK's builders have no common type
@@ -87,9 +89,12 @@ def build_panel(spec: PanelSpec, alerts: Mapping[str, KindAlert], variables: Seq
     for index, (expr, legend) in enumerate(queries):
         panel.with_target(_query(filtered(expr, variables, pack), str(legend), index, spec))
     panel.links([_runbook(name, pack) for name in alerts])
+    if spec.kind == "table":
+        _columns(panel, [str(legend) for _, legend in queries])
+        _runbook_of_rows(panel, pack)
     _thresholds(panel, spec, alerts)
     if spec.mappings:
-        panel.mappings([_mapping(spec.mappings)])
+        panel.mappings([_mapping(spec, alerts)])
     _style(panel, spec)
     return panel
 
@@ -151,40 +156,64 @@ def _runbook(name: str, pack: Pack) -> Any:  # noqa: ANN401 - see build_panel
 
 
 def _thresholds(panel: Any, spec: PanelSpec, alerts: Mapping[str, KindAlert]) -> None:  # noqa: ANN401 - see build_panel
-    bounds = sorted(
-        {(bound, _COLOURS[severity], side) for alert in alerts.values() for severity, bound, side in alert.thresholds()}
-    )
-    healthy = "transparent" if spec.kind == "timeseries" else "green"
-    below = [each for each in bounds if each[2] == "below"]
-    above = [each for each in bounds if each[2] == "above"]
-    if below and above and below[-1][0] >= above[0][0]:
-        below = []  # no value between them would be healthy
-    # what is bad lies under the lower bounds and over the upper ones; the step between them is healthy
-    colours = [*(each[1] for each in below), healthy]
-    steps = [dashboard.Threshold(value=None, color=colours[0])]
-    steps += [dashboard.Threshold(value=each[0], color=colour) for each, colour in zip(below, colours[1:], strict=True)]
-    steps += [dashboard.Threshold(value=each[0], color=each[1]) for each in above]
-    config = dashboard_builder.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
-    panel.thresholds(config)
-    if spec.kind == "timeseries" and bounds:
+    found = steps(alerts.values(), lines=spec.kind == "timeseries")
+    config = dashboard_builder.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE)
+    panel.thresholds(config.steps([dashboard.Threshold(value=step.value, color=step.colour) for step in found]))
+    if spec.kind == "timeseries" and len(found) > 1:
         style = common_builder.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         panel.thresholds_style(style)
 
 
-def _mapping(mappings: Mapping[str, str]) -> dashboard.ValueMap:
+def _mapping(spec: PanelSpec, alerts: Mapping[str, KindAlert]) -> dashboard.ValueMap:
+    """Words for values; coloured where it is known which of them are bad."""
+    bad = {str(value): "red" for value in spec.bad}
+    for alert in alerts.values():
+        bad |= {f"{bound:g}": COLOURS[severity] for severity, bound, side in alert.thresholds() if side == "equals"}
     options = {
-        str(value): dashboard.ValueMappingResult(text=str(word), index=index)
-        for index, (value, word) in enumerate(mappings.items())
+        str(value): dashboard.ValueMappingResult(
+            text=str(word), color=bad.get(str(value), "green") if bad else None, index=index
+        )
+        for index, (value, word) in enumerate(spec.mappings.items())
     }
     return dashboard.ValueMap(options=options)
+
+
+def _columns(panel: Any, legends: Sequence[str]) -> None:  # noqa: ANN401 - see build_panel
+    """One row for each set of labels; a legend names the column of the values, without one they are left out."""
+    values = ["Value"] if len(legends) == 1 else [f"Value #{letter}" for letter in "ABCDEFGH"[: len(legends)]]
+    if len(legends) > 1:
+        panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
+    named = dict(zip(values, legends, strict=True))
+    hidden = [*_NO_COLUMNS, *(value for value, legend in named.items() if not legend)]
+    options = {
+        "excludeByName": dict.fromkeys(hidden, True),
+        "renameByName": {value: legend for value, legend in named.items() if legend},
+    }
+    panel.with_transformation(dashboard.DataTransformerConfig(id_val="organize", options=options))
+
+
+def _runbook_of_rows(panel: Any, pack: Pack) -> None:  # noqa: ANN401 - see build_panel
+    """A table with a column of alerts leads from each of them to its runbook."""
+    link = {"title": "Runbook", "url": f"{pack.links.runbooks.rstrip('/')}/${{__value.raw}}", "targetBlank": True}
+    panel.override_by_name("alertname", [dashboard.DynamicConfigValue(id_val="links", value=[link])])
 
 
 def _style(panel: Any, spec: PanelSpec) -> None:  # noqa: ANN401 - see build_panel
     if spec.kind == "timeseries":
         panel.line_width(1).fill_opacity(20 if spec.stack else 5).show_points(common.VisibilityMode.NEVER)
+        tooltip = common_builder.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
+        panel.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
         if spec.stack:
             panel.stacking(common_builder.StackingConfig().mode(common.StackingMode.NORMAL))
     if spec.kind in ("bar", "pie", "stat", "gauge"):
         panel.reduce_options(common_builder.ReduceDataOptions().calcs(["lastNotNull"]))
     if spec.kind == "bar":
         panel.orientation(common.VizOrientation.HORIZONTAL)
+    if spec.kind == "pie":
+        # the SDK's default hides the legend, and slices without names say nothing
+        legend = piechart.PieChartLegendOptions().show_legend(True)  # noqa: FBT003 - the SDK's
+        legend.display_mode(common.LegendDisplayMode.TABLE).placement(common.LegendPlacement.RIGHT)
+        panel.legend(legend.values([piechart_model.PieChartLegendValues.VALUE]))
+        panel.display_labels([piechart_model.PieChartLabels.PERCENT])
+    if spec.kind == "heatmap":
+        panel.calculate(False).y_axis(heatmap.YAxisConfig().unit(UNITS[str(spec.unit)]))  # noqa: FBT003 - the SDK's

@@ -8,6 +8,20 @@ from typing import Literal
 from stoker.documents import At, setting
 
 PanelKind = Literal["timeseries", "stat", "gauge", "bar", "pie", "heatmap", "table", "state"]
+PanelUnit = Literal[
+    "",
+    "short",
+    "seconds",
+    "bytes",
+    "bytes_per_second",
+    "ratio",
+    "watts",
+    "joules",
+    "celsius",
+    "hertz",
+    "per_second",
+    "timestamp",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +31,7 @@ class QuerySpec:
     expr: str = setting(
         doc="PromQL; `$cluster`, `$instance`, `$gpu`, `$run`, `$service` filters are added by the compiler."
     )
-    legend: str = setting("", doc="Legend with `{{label}}`.")
+    legend: str = setting("", doc="Legend with `{{label}}`; in a table the name of the column of values.")
     at: At = field(default_factory=At, compare=False, repr=False)
 
 
@@ -28,11 +42,11 @@ class PanelSpec:
     title: str = setting(doc="Title; alerts refer to it.")
     description: str = setting(doc="One sentence: what a person learns from it.")
     kind: PanelKind = setting("timeseries", doc="How it is drawn.")
-    unit: str = setting(
-        "", doc="Base unit (seconds, bytes, ratio, watts, celsius, hertz, short, per_second, timestamp)."
-    )
+    unit: PanelUnit = setting("short", doc="Base unit of what is drawn; Grafana scales it.")
     expr: str | None = setting(None, doc="Its query, when there is one.")
-    legend: str = setting("", doc="Legend of that query.")
+    legend: str = setting(
+        "", doc="Legend of that query; in a table the name of the column of values, which is left out without one."
+    )
     queries: tuple[QuerySpec, ...] = setting((), doc="Its queries, when there are several.")
     width: int = setting(8, doc="Of 24 columns.")
     height: int = setting(8, doc="In grid rows.")
@@ -40,6 +54,9 @@ class PanelSpec:
     minimum: float | None = setting(None, doc="Lower end of the axis.")
     maximum: float | None = setting(None, doc="Upper end of the axis.")
     mappings: dict[str, str] = setting(factory=dict, doc="Value to the word that is shown for it.")
+    bad: tuple[str, ...] = setting(
+        (), doc="Those of the mapped values that are bad: red, the others green. An alert at a value says it by itself."
+    )
     at: At = field(default_factory=At, compare=False, repr=False)
 
 
@@ -49,7 +66,6 @@ class RowSpec:
 
     title: str = setting(doc="Title of the row.")
     panels: tuple[PanelSpec, ...] = setting(doc="Its panels, left to right.")
-    collapsed: bool = setting(False, doc="Whether the row starts closed.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

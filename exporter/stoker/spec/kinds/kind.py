@@ -92,11 +92,11 @@ class KindAlert(Alert):
         return [guard.expr if isinstance(guard, Guard) else guard for guard in (self.while_, self.unless) if guard]
 
     def bound(self, level: Level) -> tuple[float, str] | None:  # noqa: ARG002 - kinds without a bound ignore it
-        """The threshold to draw and `above` or `below`, when the kind compares its panel's quantity with a number."""
+        """The threshold to draw and `above`, `below` or `equals`, when the kind compares its panel's quantity with a number."""
         return None
 
     def thresholds(self) -> list[tuple[Severity, float, str]]:
-        """(severity, bound, above or below) of every level that has one."""
+        """(severity, bound, above, below or equals) of every level that has one."""
         found = ((level.severity, self.bound(level)) for level in self.resolved())
         return [(severity, *bound) for severity, bound in found if bound is not None]
 

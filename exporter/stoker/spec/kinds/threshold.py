@@ -62,7 +62,7 @@ class Threshold(KindAlert):
     def bound(self, level: Level) -> tuple[float, str] | None:
         """The level's bound."""
         number = level.params.get(self.comparison)
-        return None if number is None else (float(number), "below" if self.comparison == "below" else "above")
+        return None if number is None else (float(number), self.comparison)
 
     def own_cases(self) -> list[Case]:
         """Past, at and before the bound of each level, `for`, resolution, a vanished target, a healthy bystander."""
