@@ -37,8 +37,8 @@ def checked_pack(config: str | None, *, use_config: bool = True) -> Checked:
     loaded = load_settings(find_config(config, os.environ) if use_config or config else None)
     problems = Problems()
     pack = load_pack(loaded.settings.pack, problems)
-    load_notify(loaded.settings.notify, problems)
+    notify = load_notify(loaded.settings.notify, problems)
     if not problems.found:
-        pack = complete(replace(pack, links=loaded.settings.links))
+        pack = complete(replace(pack, links=loaded.settings.links, receivers=notify.names))
         check_pack(pack, problems)
     return Checked(pack, loaded.settings, problems, {**pack.texts, **loaded.texts})

@@ -95,6 +95,6 @@ def annotation_texts(name: str, alert: KindAlert, domain: Domain, pack: Pack) ->
 def dashboard_url(alert: KindAlert, domain: Domain, pack: Pack) -> str:
     """The domain's dashboard, its variables set to the labels of the alert."""
     known = domain.dashboard.variables if domain.dashboard else ()
-    chosen = [f"var-{label}={{{{ $labels.{label} }}}}" for label in known if label in alert.by]
+    chosen = [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in known if label in alert.by]
     query = f"?{'&'.join(chosen)}" if chosen else ""
     return f"{pack.links.dashboards.rstrip('/')}/stoker-{domain.name}{query}"

@@ -18,7 +18,7 @@ from stoker.spec.kinds import KINDS, KindAlert
 from stoker.spec.merge import changed
 from stoker.spec.metric import MetricSpec
 from stoker.spec.recording import RecordingSpec
-from stoker.spec.routes import RouteSpec, RoutesSpec, TeamSpec
+from stoker.spec.routes import RECEIVERS, IntervalSpec, RouteSpec, RoutesSpec, TeamSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +83,7 @@ class UserPack:
     panels: tuple[UserPanel, ...] = setting((), doc="Panels of your own.")
     routes: tuple[RouteSpec, ...] = setting((), doc="Routes tried before the shipped ones.")
     teams: tuple[TeamSpec, ...] = setting((), doc="Teams tried before the shipped ones.")
+    intervals: dict[str, IntervalSpec] = setting(factory=dict, doc="Hours of the week by name, for `active` of routes.")
     routing: Routing = setting(factory=Routing, doc="Times of the default route.")
 
 
@@ -124,6 +125,7 @@ class Pack:
         selector: matchers of every raw metric.
         scrape_interval: seconds.
         links: bases of the links in annotations and dashboards.
+        receivers: names that routes may lead to.
         catalog: every metric that exists; filled in by `stoker.catalog.complete`, which sees the collectors.
         changed: names of shipped alerts whose parameters the user changed.
         texts: content of every file, by the name that positions carry.
@@ -136,6 +138,7 @@ class Pack:
     selector: str = 'job="stoker"'
     scrape_interval: Duration = Duration(15)
     links: Links = field(default_factory=Links)
+    receivers: tuple[str, ...] = RECEIVERS
     catalog: CatalogMapping[str, Desc] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     texts: dict[str, str] = field(default_factory=dict)
@@ -364,6 +367,8 @@ def load_pack(user: RawPart | None = None, problems: Problems | None = None, *, 
         routes = replace(routes, **times)
     if spec.routes or spec.teams:
         routes = replace(routes, routes=(*spec.routes, *routes.routes), teams=(*spec.teams, *routes.teams))
+    if spec.intervals:
+        routes = replace(routes, intervals={**routes.intervals, **spec.intervals})
     if problems is None:
         mine.raise_if_any()
     return Pack(

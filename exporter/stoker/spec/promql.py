@@ -169,7 +169,7 @@ def rewrite_selectors(expr: str, change: Callable[[Selector], str]) -> str:
 def with_matchers(selector: Selector, matchers: list[str]) -> str:
     """The selector's text with more matchers, put behind its own; ones that it has already are not repeated."""
     own = [selector.matchers] if selector.matchers else []
-    added = [matcher for matcher in matchers if matcher and matcher not in selector.matchers]
+    added = [each for each in matchers if each and not re.search(rf"(?:^|,)\s*{re.escape(each)}", selector.matchers)]
     joined = ",".join(own + added)
     return f"{selector.name}{{{joined}}}" if joined else selector.name
 
