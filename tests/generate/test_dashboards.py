@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from grafana_foundation_sdk.models import dashboard as model
@@ -94,7 +94,7 @@ def test_every_panel_says_what_it_shows_in_which_unit_from_the_chosen_data_sourc
 
 
 def test_each_unit_of_the_spec_has_a_name_in_grafana() -> None:
-    assert set(UNITS) == set(PanelUnit.__args__)
+    assert set(UNITS) == set(get_args(PanelUnit))
 
 
 def test_panels_do_not_overlap_and_stay_within_the_columns() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from stoker.spec.routes import InhibitSpec, IntervalSpec, RouteSpec, RoutesSpec
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
+_ALIKE = 0.8
+"""How alike an unknown label and a known one are when it is taken for a mistake: `sevrity` is one, `region` is none."""
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -86,7 +89,8 @@ def _patterns(routes: RoutesSpec, labels: set[str], problems: Problems) -> bool:
                 good = False
                 where = _place(pattern, match)
                 problems.add(where, "regex", f"{pattern} is no regular expression: {error}", "RE2, anchored")
-            if label not in labels and (right := nearest(label, labels)):
+            if label not in labels and (close := difflib.get_close_matches(label, labels, n=1, cutoff=_ALIKE)):
+                right = f"did you mean {close[0]}?"
                 problems.add(_place(label, match), "unknown-label", f"no alert carries the label {label}", right)
     return good
 
