@@ -31,7 +31,7 @@ GENERATORS: tuple[Callable[[Pack, Settings], Iterable[Artifact]], ...] = (
     lambda pack, _: dashboards(pack),
     lambda pack, _: runbooks(pack),
     lambda pack, _: reference(pack),
-    lambda *_: schemas(),
+    lambda pack, _: schemas(pack),
 )
 """A new kind of output is one file and one row here."""
 
