@@ -15,18 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"],
-        ["clang", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"],
-        ["tcc", "-Wall", "-Werror", "-shared", "-nostdlib"],
-    ],
-    ids=lambda command: command[0],
-)
+STRICT = [
+    ["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"],
+    ["clang", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"],
+    ["tcc", "-Wall", "-Werror", "-shared", "-nostdlib"],
+]
+
+
+# those that this machine has; that there is one at all, every test with a GPU needs
+@pytest.mark.parametrize("command", [each for each in STRICT if shutil.which(each[0])], ids=lambda command: command[0])
 def test_the_library_compiles_without_a_warning_and_loads(tmp_path: Path, command: list[str]) -> None:
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"no {command[0]} here")
     library = tmp_path / nvml_simulator.LIBRARY
     done = subprocess.run(
         [*command, "-o", str(library), str(nvml_simulator.SOURCE)], capture_output=True, text=True, check=False
