@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".demo"
+GRAFANA_PORT = int(os.environ.get("GRAFANA_PORT", "3000"))
 DEFAULTS = {
     "exporter": ("STOKER_PORT", 9838),
     "prometheus": ("PROMETHEUS_PORT", 9090),
@@ -73,6 +74,8 @@ def up() -> None:
     stack.start_exporter(simulated_gpu(stack))
     stack.start_alertmanager()
     stack.start_prometheus()
+    if stack.grafana_command() is not None:
+        stack.start_grafana(GRAFANA_PORT)
     say("waiting until Prometheus has scraped the exporter ...")
     stack.until("the target is up", lambda: stack.value('up{job="stoker"}') == 1.0)
     loss = stack.until("the training run's loss arrives", lambda: stack.value("stoker_train_loss"))
@@ -83,12 +86,14 @@ def up() -> None:
     addresses(stack)
 
 
-def simulated_gpu(_: Stack) -> dict[str, str]:
+def simulated_gpu(stack: Stack) -> dict[str, str]:
     """The environment with a simulated NVML library, when it is wanted (DEMO_GPU, default 1) and there is no GPU."""
-    wanted = os.environ.get("DEMO_GPU", "1") != "0"
-    if not wanted or Path("/proc/driver/nvidia/version").exists():
+    if os.environ.get("DEMO_GPU", "1") == "0" or Path("/proc/driver/nvidia/version").exists():
         return {}
-    return {}
+    from demo.gpu import start  # noqa: PLC0415 - needs a compiler, which a demonstration without GPU does not
+
+    say("no GPU here: two GPUs are SIMULATED, and their names say so (DEMO_GPU=0 does without)")
+    return start(stack)
 
 
 def incident(stack: Stack) -> None:
@@ -154,8 +159,10 @@ def addresses(stack: Stack) -> None:
     ]
     for name, where, what in rows:
         say(f"  {name:<13} {where:<42} {what}")
-    if shutil.which("grafana-server") is None:
+    if stack.grafana_command() is None:
         say("  Grafana is not installed: import grafana/dashboards/*.json there, with this Prometheus as data source")
+    else:
+        say(f"  {'Grafana':<13} http://127.0.0.1:{GRAFANA_PORT}/dashboards           dashboards, without a login")
     say("\neverything keeps running; `make down` ends it")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -169,6 +170,37 @@ class Stack:
             ],
         )
         self.until("Alertmanager is ready", lambda: self.get(self.ports.alertmanager, "/-/ready"))
+
+    def grafana_command(self) -> list[str] | None:
+        """How Grafana is started here, None when it is not installed."""
+        if found := shutil.which("grafana-server"):
+            return [found]
+        found = shutil.which("grafana")
+        return [found, "server"] if found else None
+
+    def start_grafana(self, port: int) -> None:
+        """Grafana with the generated dashboards, in a folder of its own, readable without a login."""
+        command = self.grafana_command()
+        if command is None:
+            raise DemoError("Grafana is not installed")
+        provisioning = self.folder / "grafana/provisioning"
+        for kind in ("datasources", "dashboards"):
+            (provisioning / kind).mkdir(parents=True, exist_ok=True)
+            text = (self.folder / f"generated/grafana/provisioning/{kind}/stoker.yml").read_text(encoding="utf-8")
+            text = text.replace("http://127.0.0.1:9090", f"http://127.0.0.1:{self.ports.prometheus}")
+            text = text.replace("/etc/stoker/grafana/dashboards", f"{self.folder}/generated/grafana/dashboards")
+            (provisioning / kind / "stoker.yml").write_text(text, encoding="utf-8")
+        env = {
+            "GF_PATHS_PROVISIONING": str(provisioning),
+            "GF_PATHS_DATA": str(self.folder / "grafana/data"),
+            "GF_PATHS_LOGS": str(self.folder / "grafana/log"),
+            "GF_SERVER_HTTP_ADDR": "127.0.0.1",
+            "GF_SERVER_HTTP_PORT": str(port),
+            "GF_AUTH_ANONYMOUS_ENABLED": "true",
+            "GF_ANALYTICS_REPORTING_ENABLED": "false",
+            "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        }
+        self.processes.start("grafana", [*command, "--homepath", "/usr/share/grafana"], env=env)
 
     def until(self, what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:  # noqa: ANN401 - what `holds` gives
         """Wait for a condition; what it gave. A program that ended meanwhile is the reason given."""

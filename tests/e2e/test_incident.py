@@ -11,6 +11,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from demo.gpu import start as simulated_gpus
 from demo.processes import free_port
 from demo.stack import Pace, Ports, Stack
 
@@ -39,7 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (folder / "train-vllm.log").write_text(STATS)
     try:
         made.start_mailbox()
-        made.start_exporter()
+        made.start_exporter(simulated_gpus(made))
         made.start_alertmanager()
         made.start_prometheus()
         made.until("the target is up", lambda: made.value('up{job="stoker"}') == 1.0)
@@ -141,6 +142,7 @@ MAIN = {
     "stoker-fleet": ["Nodes", "Training runs", "Targets that are up", "Busiest CPUs", "Loss of all runs"],
     "stoker-node": ["Memory used", "Space left", "Loss"],
     "stoker-host": ["Memory used", "Space left", "CPU time by mode", "Processes"],
+    "stoker-gpu": ["GPUs that are up", "GPUs of the machine", "Utilisation", "Memory used", "Temperature", "Power"],
     "stoker-training": ["Runs by state", "Loss", "Gradient norm", "Values that are not finite", "Runs"],
     "stoker-inference": ["Requests per second", "Requests by route", "Status codes"],
     "stoker-stoker": ["Targets that are up", "Collectors that fail", "Lines per second", "Time since the last line"],

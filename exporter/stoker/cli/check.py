@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 
 from stoker.cli.packs import Checked, checked_pack
 from stoker.cli.problems import print_problems
+from stoker.documents import Position, Problem
 from stoker.generate.output import artifacts, drift
-from stoker.generate.proof import prove
+from stoker.generate.proof import Proof, prove
+from stoker.metrics import HistogramValue, Kind, Sample
+from stoker.server.exposition import Exposition
+from stoker.sources import programs
+from stoker.spec.examples import example
 
 if TYPE_CHECKING:
     import argparse
+
+    from stoker.spec.pack import Pack
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,7 +69,7 @@ def _all(args: argparse.Namespace, checked: Checked) -> int:
     if lines:
         return 1
     code = 0
-    for proof in prove(checked.pack, root):
+    for proof in (Proof("promtool check metrics", lambda: _exposition(checked.pack)), *prove(checked.pack, root)):
         begun = time.monotonic()
         problems = proof.run()
         seconds = time.monotonic() - begun
@@ -72,3 +79,14 @@ def _all(args: argparse.Namespace, checked: Checked) -> int:
         )
         code = print_problems(problems, checked.texts, as_json=args.json) or code
     return code
+
+
+def _exposition(pack: Pack) -> list[Problem]:
+    """Promtool's lint on a page with a sample of every metric that exists."""
+    samples = []
+    for desc in pack.catalog.values():
+        value = HistogramValue((1,) * (len(desc.bounds) + 1), 1.0) if desc.kind is Kind.HISTOGRAM else 1.0
+        samples.append(Sample(desc, tuple(example(label) or label for label in desc.labels), value))
+    done = programs.run("promtool", ["check", "metrics"], data=Exposition().render(samples).decode())
+    lines = [line for line in done.output.splitlines() if line.strip()]
+    return [Problem(Position("/metrics", 1, 1), "promtool", line) for line in lines]

@@ -42,8 +42,10 @@ def find(name: str) -> str:
     )
 
 
-def run(name: str, arguments: Sequence[str], *, cwd: Path | None = None, timeout: float = 600) -> Finished:
-    """Run a program to its end.
+def run(
+    name: str, arguments: Sequence[str], *, cwd: Path | None = None, timeout: float = 600, data: str | None = None
+) -> Finished:
+    """Run a program to its end; `data` is its standard input.
 
     Raises:
         UnavailableError: when it is not there.
@@ -51,7 +53,7 @@ def run(name: str, arguments: Sequence[str], *, cwd: Path | None = None, timeout
     """
     try:
         done = subprocess.run(
-            [find(name), *arguments], cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+            [find(name), *arguments], cwd=cwd, input=data, capture_output=True, text=True, timeout=timeout, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise SourceError(f"{name} {' '.join(arguments[:3])} did not end within {timeout:g} s") from error
