@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from gpus import GpuBench
@@ -12,6 +13,13 @@ from simulator.nvml_simulator import compile_library
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _own_proc() -> Iterator[None]:
+    """A test that reads another machine's /proc through psutil, which remembers it, leaves the others this machine's."""
+    yield
+    psutil.PROCFS_PATH = "/proc"
 
 
 @pytest.fixture(scope="session")
