@@ -96,7 +96,8 @@ class Processes:
             if self.alive(started):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(started.pid, signal.SIGKILL)
-            self._reap(started.pid, 5)
+        for pid in self._children:
+            self._reap(pid, 5)  # also those that had ended by themselves
         self._file.unlink(missing_ok=True)
         return [started.name for started in found]
 
