@@ -120,3 +120,17 @@ def test_nuls_bad_utf8_and_a_line_of_ten_megabytes_are_counted_and_stop_nothing(
     assert "stoker_train_loss" in done.stdout
     for word in ("nul: 1", "decode: 1", "too_long: 1"):
         assert word in done.stdout
+
+
+def test_several_files_are_checked_each_by_itself_and_told_together(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("hosst: {}\n")
+    (tmp_path / "two.yaml").write_text("interval: 15\n")
+    (tmp_path / "fine.yaml").write_text("interval: 15s\n")
+    done = stoker("check", *(str(tmp_path / name) for name in ("one.yaml", "fine.yaml", "two.yaml", "none.yaml")))
+    assert done.returncode == 1
+    says = done.stderr.splitlines()
+    assert [line.split(": ")[1] for line in says] == ["unknown-key", "type", "config-file"]
+    assert stoker("check", str(tmp_path / "fine.yaml")).stdout.startswith("no problems: ")
+    shipped = stoker("check", "rules/stoker_pack/gpu.yaml")
+    assert (shipped.returncode, shipped.stderr) == (0, "")
+    assert stoker("check", "--all", str(tmp_path / "fine.yaml")).returncode == 2

@@ -7,18 +7,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stoker.cli.packs import Checked, checked_pack
+from stoker.cli.packs import Checked, checked_pack, generated
 from stoker.cli.problems import print_problems
 from stoker.documents import Position, Problem
-from stoker.generate.output import artifacts, drift
+from stoker.errors import MistakeError, UsageError
+from stoker.generate.output import drift
 from stoker.generate.proof import Proof, prove
 from stoker.metrics import HistogramValue, Kind, Sample
 from stoker.server.exposition import Exposition
 from stoker.sources import programs
 from stoker.spec.examples import example
+from stoker.spec.pack import shipped
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from stoker.spec.pack import Pack
 
@@ -26,7 +29,13 @@ if TYPE_CHECKING:
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = commands.add_parser("check", help="say everything that is wrong with stoker.yaml and the pack")
-    parser.add_argument("--config", metavar="FILE", help="stoker.yaml to check")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="each a stoker.yaml, or a file of the shipped pack (default: the stoker.yaml that is found)",
+    )
+    parser.add_argument("--config", metavar="FILE", help="stoker.yaml to check, as a FILE")
     parser.add_argument(
         "--all", action="store_true", help="also: generated files are current, promtool and amtool accept"
     )
@@ -38,19 +47,44 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 when all is well, 1 when there are problems."""
+    if args.files:
+        if args.all or args.mutate:
+            raise UsageError("--all and --mutate are about the pack and its generated files; name no FILE with them")
+        return _files([*args.files, *([args.config] if args.config else ())], as_json=args.json)
     checked = checked_pack(args.config, use_config=not args.all)
     if checked.problems.found:
         return print_problems(checked.problems, checked.texts, as_json=args.json)
     if args.mutate:
         return _mutate(args, checked)
-    if not args.all:
-        if not args.json:
-            alerts = len(checked.pack.alerts)
-            print(
-                f"no problems: {alerts} alerts, {len(checked.pack.catalog)} metrics, {len(checked.pack.formats)} log formats"
-            )
-        return print_problems([], {}, as_json=True) if args.json else 0
-    return _all(args, checked)
+    return _all(args, checked) if args.all else _fine(checked, as_json=args.json)
+
+
+def _fine(checked: Checked, *, as_json: bool) -> int:
+    if as_json:
+        return print_problems([], {}, as_json=True)
+    pack = checked.pack
+    print(f"no problems: {len(pack.alerts)} alerts, {len(pack.catalog)} metrics, {len(pack.formats)} log formats")
+    return 0
+
+
+def _files(files: Sequence[str], *, as_json: bool) -> int:
+    """Each file by itself, the problems of all of them together."""
+    problems: dict[Problem, None] = {}
+    texts: dict[str, str] = {}
+    checked = None
+    for file in files:
+        try:
+            # a file of the shipped pack is checked with the others, which refer to it
+            checked = checked_pack(None if shipped(Path(file)) else file, use_config=False)
+        except MistakeError as error:
+            problems |= dict.fromkeys(each for each in error.problems if isinstance(each, Problem))
+            texts |= error.texts
+        else:
+            problems |= dict.fromkeys(checked.problems.found)
+            texts |= checked.texts
+    if problems or checked is None:
+        return print_problems(problems, texts, as_json=as_json)
+    return _fine(checked, as_json=as_json)
 
 
 def _mutate(args: argparse.Namespace, checked: Checked) -> int:
@@ -63,7 +97,7 @@ def _mutate(args: argparse.Namespace, checked: Checked) -> int:
 
 def _all(args: argparse.Namespace, checked: Checked) -> int:
     root = Path(args.root)
-    lines = drift(artifacts(checked.pack, checked.settings), root)
+    lines = drift(generated(checked, args.parser), root)
     for line in lines:
         print(line, file=sys.stderr)
     if lines:

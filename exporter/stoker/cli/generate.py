@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stoker.cli.packs import checked_pack
+from stoker.cli.packs import checked_pack, generated
 from stoker.cli.problems import print_problems
-from stoker.generate.output import artifacts, drift, write
+from stoker.generate.output import drift, write
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     checked = checked_pack(args.config, use_config=False)
     if checked.problems.found:
         return print_problems(checked.problems, checked.texts, as_json=args.json)
-    made = artifacts(checked.pack, checked.settings)
+    made = generated(checked, args.parser)
     root = Path(args.out)
     if args.check:
         lines = drift(made, root)

@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Feeds Prometheus: GPU, host, training and inference logs, with alerts and dashboards from one spec.",
     )
     parser.add_argument("--version", action="version", version=f"stoker {__version__}")
+    parser.set_defaults(parser=parser)  # for the command that writes its reference page
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(commands)

@@ -1,17 +1,25 @@
-"""Loads what `stoker check` and `stoker generate` work on: the pack with the user's changes, its catalogue and all problems."""
+"""What `stoker check` and `stoker generate` work on: the pack with the user's changes, its problems, and what is made of it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from stoker.catalog import complete
 from stoker.checks import check_pack
+from stoker.cli.reference import command_line
 from stoker.config import Settings, find_config, load_settings
 from stoker.documents import Problems
+from stoker.generate.output import artifacts
 from stoker.spec.notify import load_notify
 from stoker.spec.pack import Pack, load_pack
+
+if TYPE_CHECKING:
+    import argparse
+
+    from stoker.generate.artifact import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +50,8 @@ def checked_pack(config: str | None, *, use_config: bool = True) -> Checked:
         pack = complete(replace(pack, links=loaded.settings.links, receivers=notify.names))
         check_pack(pack, problems)
     return Checked(pack, loaded.settings, problems, {**pack.texts, **loaded.texts})
+
+
+def generated(checked: Checked, parser: argparse.ArgumentParser) -> list[Artifact]:
+    """Every generated file, sorted by path; the page of the command line is made from its parser."""
+    return sorted([*artifacts(checked.pack, checked.settings), command_line(parser)], key=lambda each: each.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as CatalogMapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.config.settings import Links, RawPart
@@ -157,6 +158,11 @@ class Pack:
     def alerts(self) -> dict[str, KindAlert]:
         """Alerts of all domains."""
         return {name: alert for domain in self.domains.values() for name, alert in domain.alerts.items()}
+
+
+def shipped(file: Path) -> bool:
+    """Whether a file lies in the shipped pack's folder."""
+    return file.resolve().is_relative_to(Path(str(resources.files("stoker_pack"))).resolve())
 
 
 def shipped_files() -> Iterator[tuple[str, str]]:
