@@ -1,0 +1,36 @@
+"""Every configuration in the how-to pages is one that `stoker check` accepts, and promtool and amtool accept what is made of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stoker.sources import programs
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs/how-to"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    (page.stem, block) for page in sorted(FOLDER.glob("*.md")) for block in BLOCK.findall(page.read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize(
+    "block", [block for _, block in BLOCKS], ids=[f"{page}-{n}" for n, (page, _) in enumerate(BLOCKS)]
+)
+def test_a_configuration_of_the_how_to_pages(block: str, tmp_path: Path) -> None:
+    config = tmp_path / "stoker.yaml"
+    config.write_text(block)
+    made = [sys.executable, "-m", "stoker", "generate", "--config", str(config), "--out", str(tmp_path)]
+    done = subprocess.run(made, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    rules = sorted(str(path) for path in tmp_path.glob("rules/*/*.yml") if path.parent.name != "tests")
+    assert programs.run("promtool", ["check", "rules", *rules]).code == 0
+    assert programs.run("amtool", ["check-config", str(tmp_path / "alertmanager/alertmanager.yml")]).code == 0
+
+
+def test_there_are_pages_with_configurations() -> None:
+    assert {page for page, _ in BLOCKS} >= {"add-an-alert", "add-a-log-format", "change-the-pack", "watch-a-gpu-node"}
