@@ -13,7 +13,6 @@ from stoker.spec.promql import Selector, named_params, selectors
 if TYPE_CHECKING:
     from stoker.checks.view import View, Written
 
-_EXTERNAL = re.compile(r"(up|ALERTS|ALERTS_FOR_STATE|(prometheus|alertmanager|scrape|go|process)_\w+)\Z")
 _MATCHED_LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*[\"']")
 
 
@@ -42,11 +41,12 @@ def _parameters(written: Written, problems: Problems) -> bool:
 def _selector(view: View, written: Written, selector: Selector, problems: Problems) -> None:
     where = written.text.at(selector.start)
     desc = view.desc(selector.name)
-    if desc is None and selector.name not in view.recorded:
-        if not _EXTERNAL.match(selector.name):
-            right = nearest(selector.name, view.known_names()) or "see the reference of the metrics"
-            problems.add(where, "unknown-metric", f"{selector.name} does not exist", right)
+    if not view.known(selector.name):
+        right = nearest(selector.name, view.known_names()) or "see the reference of the metrics"
+        problems.add(where, "unknown-metric", f"{selector.name} does not exist", right)
         return
+    if desc is None and selector.name not in view.recorded:
+        return  # not of ours: its labels are its own
     if desc is not None and desc.kind is Kind.HISTOGRAM and selector.name == desc.name:
         right = f"name {desc.name}_bucket, _sum or _count"
         problems.add(where, "histogram", f"{selector.name} is a histogram and has no series of that name", right)

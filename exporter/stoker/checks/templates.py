@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from stoker.documents import Text, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.checks.view import View
     from stoker.documents import Problems
     from stoker.spec.kinds import KindAlert
@@ -16,6 +18,73 @@ FIELDS = ("summary", "description", "summary_zh", "description_zh")
 _LABEL = re.compile(r"\$labels\.([A-Za-z_]\w*)")
 _ACTION = re.compile(r"\{\{-?\s*(if|with|range|end|else|define|template)?\b")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_INSIDE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_NO_FUNCTION = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|/\*.*?\*/|[$.]\w+(?:\.\w+)*|\d[\w.]*')
+_WORD = re.compile(r"[A-Za-z_]\w*")
+# of Go's templates and of Prometheus's, in Prometheus 2.42 and later
+_FUNCTIONS = frozenset(
+    [
+        "if",
+        "else",
+        "end",
+        "range",
+        "with",
+        "define",
+        "template",
+        "block",
+        "break",
+        "continue",
+        "nil",
+        "true",
+        "false",
+        "and",
+        "or",
+        "not",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "len",
+        "index",
+        "slice",
+        "print",
+        "printf",
+        "println",
+        "html",
+        "js",
+        "urlquery",
+        "call",
+        "query",
+        "first",
+        "label",
+        "value",
+        "strvalue",
+        "args",
+        "reReplaceAll",
+        "safeHtml",
+        "match",
+        "title",
+        "toUpper",
+        "toLower",
+        "graphLink",
+        "tableLink",
+        "sortByLabel",
+        "stripPort",
+        "stripDomain",
+        "humanize",
+        "humanize1024",
+        "humanizeDuration",
+        "humanizePercentage",
+        "humanizeTimestamp",
+        "pathPrefix",
+        "externalURL",
+        "parseDuration",
+        "tmpl",
+        "toTime",
+    ]
+)
 _ADDED = ("severity", "team", "alertname")
 
 
@@ -41,6 +110,9 @@ def _one(name: str, alert: KindAlert, field: str, problems: Problems) -> None:
         if match[1] not in alert.by and match[1] not in _ADDED:
             right = nearest(match[1], alert.by) or f"it carries {', '.join(alert.by) or 'none'}"
             problems.add(text.at(match.start()), "lost-label", f"{name}: {field} uses the label {match[1]}", right)
+    for word, offset in _unknown(text):
+        right = nearest(word, _FUNCTIONS) or "see Prometheus's template reference"
+        problems.add(text.at(offset), "template", f"{name}: {field}: there is no function {word}", right)
     if wrong := _unbalanced(text):
         problems.add(
             text.at(wrong[0]),
@@ -48,6 +120,15 @@ def _one(name: str, alert: KindAlert, field: str, problems: Problems) -> None:
             f"{name}: {field}: {wrong[1]}",
             "close every {{ with }} and every block with {{ end }}",
         )
+
+
+def _unknown(text: str) -> Iterator[tuple[str, int]]:
+    """Functions that no Prometheus knows, and where they stand: it would refuse the whole file of rules."""
+    for action in _INSIDE.finditer(text):
+        bare = _NO_FUNCTION.sub(lambda found: " " * len(found[0]), action[1])
+        for word in _WORD.finditer(bare):
+            if word[0] not in _FUNCTIONS:
+                yield word[0], action.start(1) + word.start()
 
 
 def _unbalanced(text: str) -> tuple[int, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from stoker.spec.alert import Number
     from stoker.spec.pack import Domain, Pack
 
+_EXTERNAL = re.compile(r"(up|ALERTS|ALERTS_FOR_STATE|(prometheus|alertmanager|scrape|go|process)_\w+)\Z")
+"""Series that Prometheus and its surroundings bring."""
 _GRAFANA = ("$__rate_interval", "$__interval", "$__range")
 
 
@@ -42,6 +45,34 @@ class Written:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An expression as a kind made it, for what only the whole shows: a bound beside a counter, a window that is a number.
+
+    Attributes:
+        owner: the alert.
+        alert: as declared.
+        tree: its syntax tree.
+    """
+
+    owner: str
+    alert: KindAlert
+    tree: Any
+
+    def place(self, name: str) -> Position:
+        """Where the author wrote the name of a metric, or the alert."""
+        for text in self.alert.texts():
+            if isinstance(text, Text) and name in text:
+                return text.at(text.find(name))
+        return self.alert.at.position
+
+    def place_of(self, number: float) -> Position:
+        """Where the author set a parameter of this value, or the alert."""
+        at = self.alert.at
+        names = [name for name, value in self.alert.numbers().items() if value == number and name in at.values]
+        return at.value(names[0] if names else "levels")
+
+
 def all_params(alert: KindAlert) -> dict[str, Number]:
     """Every parameter that some level of an alert has."""
     return {name: value for level in reversed(alert.resolved()) for name, value in level.params.items()}
@@ -55,6 +86,7 @@ class View:
         self.recorded = recorded_labels(pack)
         self.labels_of = catalog_labels(pack.catalog, self.recorded)
         self.written: tuple[Written, ...] = tuple(self._all())
+        self.made: tuple[Made, ...] = tuple(self._made())
 
     def _all(self) -> Iterator[Written]:
         for domain in self.pack.domains.values():
@@ -64,6 +96,14 @@ class View:
                 for text in alert.texts():
                     yield self._one(str(name), domain, text, alert)
             yield from self._panels(domain)
+
+    def _made(self) -> Iterator[Made]:
+        for name, alert in self.pack.alerts.items():
+            for level in alert.resolved():
+                try:
+                    yield Made(str(name), alert, parse(alert.expr(level)))
+                except (PromqlError, KeyError):
+                    continue  # said by the check of expressions
 
     def _panels(self, domain: Domain) -> Iterator[Written]:
         rows = domain.dashboard.rows if domain.dashboard else ()
@@ -98,10 +138,10 @@ class View:
                 return catalog[known]
         return None
 
+    def known(self, name: str) -> bool:
+        """Whether somebody brings such a series."""
+        return self.desc(name) is not None or name in self.recorded or _EXTERNAL.match(name) is not None
+
     def known_names(self) -> list[str]:
         """Every metric and recorded series that an expression may name."""
         return [*self.pack.catalog, *self.recorded, "up", "ALERTS", "ALERTS_FOR_STATE"]
-
-    def key(self, alert: KindAlert, name: str) -> Position:
-        """Where a key of an alert stands."""
-        return alert.at.key(name)
