@@ -328,9 +328,9 @@ class App:
         return ""
 
     def _refuse(self, problems: list[str]) -> str:
+        self._reload_says = "\n".join(problems)  # first, so that whoever reads the log finds the metric to say the same
         for problem in problems:
             log.error("reload refused: %s", problem)
-        self._reload_says = "\n".join(problems)
         return self._reload_says
 
     def forget(self, uuid: str) -> bool:

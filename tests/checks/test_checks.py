@@ -72,8 +72,10 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a histogram without its suffix": (
         {**EXPR, "expr": "max by (cluster, instance, gpu, uuid) (stoker_serve_request_seconds) > 1"},
-        "expr:52: histogram: stoker_serve_request_seconds is a histogram and has no series of that name; name"
-        " stoker_serve_request_seconds_bucket, _sum or _count",
+        (
+            "expr:52: histogram: stoker_serve_request_seconds is a histogram and has no series of that name; name"
+            " stoker_serve_request_seconds_bucket, _sum or _count"
+        ),
     ),
     "percent for a ratio": (
         {"value": "stoker_gpu_utilization_ratio", "above": "80"},
@@ -145,8 +147,10 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a block without end": (
         {"description": '"{{ with $labels.gpu }}x"'},
-        "description:21: template: GpuVeryHot: description: a block has no {{ end }}; close every {{ with }} and every"
-        " block with {{ end }}",
+        (
+            "description:21: template: GpuVeryHot: description: a block has no {{ end }}; close every {{ with }} and every"
+            " block with {{ end }}"
+        ),
     ),
     "a function that is none": (
         {"summary": '"at {{ $value | humanise }}"'},
