@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
+import io
 import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.processes import DemoError, Processes, port_is_free
-from demo.stack import Pace, Ports, Stack
+from demo.incident import healthy, incident
+from demo.ports import chosen_ports
+from demo.processes import DemoError, Processes
+from demo.screen import say, waiting
+from demo.stack import Pace, Stack, grafana_command
 from stoker.errors import StokerError
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
+    from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".demo"
-GRAFANA_PORT = int(os.environ.get("GRAFANA_PORT", "3000"))
-DEFAULTS = {
-    "exporter": ("STOKER_PORT", 9838),
-    "prometheus": ("PROMETHEUS_PORT", 9090),
-    "alertmanager": ("ALERTMANAGER_PORT", 9093),
-    "smtp": ("SMTP_PORT", 2525),
-    "http": ("WEBHOOK_PORT", 9880),
-    "model": ("MODEL_PORT", 9870),
-}
-
-
-def say(text: str) -> None:
-    """A line of progress."""
-    print(text, flush=True)
-
-
-def chosen_ports() -> Ports:
-    """The ports, from the environment where it names them; a taken one is said in one line."""
-    found = {}
-    for name, (variable, default) in DEFAULTS.items():
-        text = os.environ.get(variable, str(default))
-        if not text.isdigit() or not 0 < int(text) < 65536:  # noqa: PLR2004 - the last port
-            raise DemoError(f"{variable}={text} is no port; a number up to 65535")
-        if not port_is_free(int(text)):
-            raise DemoError(f"port {text} is taken; choose another one for {name}: {variable}={int(text) + 1} make up")
-        found[name] = int(text)
-    return Ports(**found)
 
 
 def down() -> list[str]:
@@ -57,31 +31,26 @@ def down() -> list[str]:
 
 def up() -> None:
     """The whole story."""
-    down()
-    ports = chosen_ports()
+    if ended := down():
+        say(f"ended what an earlier `make up` left running: {', '.join(ended)}")
+    ports = chosen_ports(with_grafana=grafana_command() is not None)
     shutil.rmtree(FOLDER, ignore_errors=True)
-    stack = Stack(FOLDER, ports, Pace(), {"runbooks": (ROOT / "docs/runbooks").as_uri()})
+    stack = Stack(FOLDER, ports, Pace())
+    stack.waiting = waiting
     say("generating rules, dashboards and routing from the spec, with the demonstration's stoker.yaml")
     stack.write()
+    say("starting the mailbox, a model server, a training run, the exporter, Alertmanager and Prometheus")
     stack.start_mailbox()
-    python = sys.executable
-    stack.processes.start(
-        "model",
-        [python, "-m", "demo.model_server", "--log", f"{FOLDER}/server.log", "--port", str(ports.model)],
-        cwd=ROOT,
-    )
-    stack.processes.start("train", [python, "-m", "demo.train", "--log", f"{FOLDER}/train.log"], cwd=ROOT)
+    logs = ["--log", f"{FOLDER}/server.log", "--access-log", f"{FOLDER}/access.log", "--port", str(ports.model)]
+    stack.processes.start("model", [sys.executable, "-m", "demo.model_server", *logs], cwd=ROOT)
+    stack.processes.start("train", [sys.executable, "-m", "demo.train", "--log", f"{FOLDER}/train.log"], cwd=ROOT)
     stack.start_exporter(simulated_gpu(stack))
     stack.start_alertmanager()
     stack.start_prometheus()
-    if stack.grafana_command() is not None:
-        stack.start_grafana(GRAFANA_PORT)
-    say("waiting until Prometheus has scraped the exporter ...")
-    stack.until("the target is up", lambda: stack.value('up{job="stoker"}') == 1.0)
-    loss = stack.until("the training run's loss arrives", lambda: stack.value("stoker_train_loss"))
-    step = stack.value("stoker_train_step")
-    say(f"the training run is seen: step {step:.0f}, loss {loss:.4f}; the model server's requests too")
-    time.sleep(4)
+    if grafana_command() is not None:
+        stack.start_grafana()
+    stack.until("Prometheus has scraped the exporter", lambda: stack.value('up{job="stoker"}') == 1.0)
+    healthy(stack)
     incident(stack)
     addresses(stack)
 
@@ -96,92 +65,65 @@ def simulated_gpu(stack: Stack) -> dict[str, str]:
     return start(stack)
 
 
-def incident(stack: Stack) -> None:
-    """Make the run diverge and follow it from the log line to the mail."""
-    mails = len(stack.received("mail"))
-    say("\nnow the learning rate is multiplied by a million: the loss will become NaN")
-    stack.processes.signal("train", signal.SIGUSR1)
-    begun = time.monotonic()
-
-    def passed(what: str) -> None:
-        say(f"  {time.monotonic() - begun:5.1f} s  {what}")
-
-    log = FOLDER / "train.log"
-    stack.until("the log says nan", lambda: "'loss': nan" in log.read_text(encoding="utf-8", errors="replace"))
-    passed("the log says 'loss': nan")
-    stack.until(
-        "the metric counts it", lambda: (stack.value('sum(stoker_train_nonfinite_total{value="loss"})') or 0) > 0
-    )
-    passed('Prometheus has stoker_train_nonfinite_total{value="loss"} > 0')
-    stack.until("the alert fires", lambda: stack.query('ALERTS{alertname="TrainingLossNotFinite",alertstate="firing"}'))
-    passed("TrainingLossNotFinite fires")
-    stack.until("the mail arrives", lambda: _mail_about(stack, "TrainingLossNotFinite", mails))
-    passed("the mail is in the mailbox")
-    show(_mail_about(stack, "TrainingLossNotFinite", mails))
-    stack.processes.signal("train", signal.SIGUSR2)
-    say("the run was started again and is healthy; a mail about the resolution follows in about two minutes")
-
-
-def _mail_about(stack: Stack, word: str, skip: int) -> EmailMessage | None:
-    for file in stack.received("mail")[skip:]:
-        message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        body = message.get_body(("plain", "html"))
-        if word in str(message["subject"]) or (body is not None and word in body.get_content()):
-            return message
-    return None
-
-
-def show(message: EmailMessage | None) -> None:
-    """Print a mail in a frame."""
-    if message is None:
-        return
-    body = message.get_body(("plain", "html"))
-    text = body.get_content() if body is not None else ""
-    say(
-        "\n"
-        + "\n".join(
-            f"  | {line}"
-            for line in [f"Subject: {message['subject']}", f"To: {message['to']}", "", *text.strip().splitlines()]
-        )
-        + "\n"
-    )
-
-
 def addresses(stack: Stack) -> None:
     """Where to look."""
     ports = stack.ports
+    # Debian's Prometheus has its pages below /classic, and its Alertmanager has none
+    alerts = next((path for path in ("/alerts", "/classic/alerts") if stack.get(ports.prometheus, path)), "/")
+    has_page = "does not include a web application" not in (stack.get(ports.alertmanager, "/") or "")
+    amtool = f".tools/bin/amtool --alertmanager.url={stack.url(ports.alertmanager)} alert"
     rows = [
-        ("exporter", f"http://127.0.0.1:{ports.exporter}/", "status page and /metrics"),
-        ("Prometheus", f"http://127.0.0.1:{ports.prometheus}/alerts", "rules, alerts, queries"),
-        ("Alertmanager", f"http://127.0.0.1:{ports.alertmanager}/", "what is routed where"),
-        ("mailbox", str(FOLDER / "received"), "mails and webhooks, a file each"),
-        ("generated", str(FOLDER / "generated"), "rules, dashboards, routing of this demonstration"),
+        ("mailbox", stack.url(ports.http, "/"), "the mails as they look, the webhooks"),
+        ("exporter", stack.url(ports.exporter, "/"), "status page and /metrics"),
+        ("Prometheus", stack.url(ports.prometheus, alerts), "rules, alerts, queries"),
+        (
+            "Alertmanager",
+            stack.url(ports.alertmanager, "/"),
+            "alerts, silences" if has_page else f"no page here: {amtool}",
+        ),
     ]
-    for name, where, what in rows:
-        say(f"  {name:<13} {where:<42} {what}")
-    if stack.grafana_command() is None:
-        say("  Grafana is not installed: import grafana/dashboards/*.json there, with this Prometheus as data source")
+    if grafana_command() is None:
+        rows.append(("Grafana", "is not installed", "import .demo/generated/grafana/dashboards/*.json"))
     else:
-        say(f"  {'Grafana':<13} http://127.0.0.1:{GRAFANA_PORT}/dashboards           dashboards, without a login")
+        rows.append(("Grafana", stack.url(ports.grafana, "/dashboards"), "dashboards, without a login"))
+    rows += [
+        (".demo/", "stoker.yaml, prometheus.yml", "the configuration"),
+        ("", "generated/", "rules, dashboards, routing, runbooks of this demonstration"),
+        ("", "train.log, server.log, access.log", "the logs that the exporter follows"),
+        ("", "*.out", "what each program printed"),
+    ]
+    say()
+    for name, where, what in rows:
+        say(f"  {name:<13} {where:<37} {what}")
     say("\neverything keeps running; `make down` ends it")
 
 
 def main() -> int:
     """Exit code 1 with one line when something is in the way."""
     what = sys.argv[1] if len(sys.argv) > 1 else "up"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # the mail is Chinese too, which not every terminal can show
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         if what == "down":
             say(f"ended: {', '.join(down()) or 'nothing was running'}")
         else:
             up()
-    except (DemoError, StokerError) as error:
+    except (DemoError, StokerError, OSError) as error:
+        say()
         print(f"demo: {error}", file=sys.stderr)
         down()
         return 1
     except KeyboardInterrupt:
         down()
+        say("\ninterrupted; what had been started was ended")
         return 130
     return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

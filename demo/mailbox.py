@@ -1,4 +1,4 @@
-"""A mailbox on loopback: takes mail over SMTP and notifications over HTTP, and keeps each in a file."""
+"""A mailbox on loopback: takes mail over SMTP and notifications over HTTP, keeps each in a file, and shows them in a browser."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import signal
 import sys
 import threading
 import time
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.controller import Controller
+
+from demo.pages import page
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -41,13 +44,24 @@ class Keeper:
 
 
 def webhook(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server that keeps what is posted to /NAME in NAME/."""
+    """A server that keeps what is posted to /NAME in `folder`/received/NAME/, and shows what was received."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = page(folder, self.path)
+            data = b"there is no such page\n" if found is None else found.text.encode(errors="replace")
+            self.send_response(HTTPStatus.NOT_FOUND if found is None else HTTPStatus.OK)
+            self.send_header("Content-Type", f"{'text/plain' if found is None else found.kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+            self.end_headers()
+            self.wfile.write(data)
+
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            keep(folder / (self.path.strip("/").replace("/", "-") or "webhook"), ".json", data)
-            self.send_response(200)
+            name = self.path.strip("/").replace("/", "-") or "webhook"
+            keep(folder / "received" / name, ".json", data)
+            self.send_response(HTTPStatus.OK)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -64,7 +78,7 @@ def main() -> None:
     parser.add_argument("--smtp", type=int, required=True)
     parser.add_argument("--http", type=int, required=True)
     args = parser.parse_args()
-    controller = Controller(Keeper(args.folder / "mail"), hostname="127.0.0.1", port=args.smtp)
+    controller = Controller(Keeper(args.folder / "received/mail"), hostname="127.0.0.1", port=args.smtp)
     controller.start()
     server = webhook(args.folder, args.http)
     threading.Thread(target=server.serve_forever, daemon=True).start()

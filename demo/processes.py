@@ -43,21 +43,29 @@ class Processes:
     def start(
         self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> Started:
-        """Start a program whose output goes to `<folder>/<name>.out`."""
+        """Start a program whose output goes to `<folder>/<name>.out`; one that cannot be remembered is ended at once."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{name}.out").open("wb") as output:
-            process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, **(env or {})},
-                cwd=cwd,
-            )
-        self._children[process.pid] = process
-        started = Started(name, process.pid, psutil.Process(process.pid).create_time())
-        self._save([*self.all(), started])
+            try:
+                process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env={**os.environ, **(env or {})},
+                    cwd=cwd,
+                )
+            except OSError as error:
+                raise DemoError(f"{name} cannot be started: {error}") from error
+        try:
+            self._children[process.pid] = process
+            started = Started(name, process.pid, psutil.Process(process.pid).create_time())
+            self._save([*self.all(), started])
+        except BaseException:  # Ctrl-C and a full disk alike: what nobody remembers nobody would end
+            process.kill()
+            process.wait()
+            raise
         return started
 
     def all(self) -> list[Started]:
@@ -117,7 +125,9 @@ class Processes:
                 child.wait(timeout)
 
     def _save(self, started: Sequence[Started]) -> None:
-        self._file.write_text(json.dumps([asdict(each) for each in started]), encoding="utf-8")
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps([asdict(each) for each in started]), encoding="utf-8")
+        part.replace(self._file)  # whole or not at all, whenever this program is killed
 
 
 def port_is_free(port: int) -> bool:

@@ -20,10 +20,12 @@ from stoker.sources import programs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from demo.ports import Ports
+
 CONFIG = """\
 # Written by the demonstration; intervals and windows are shortened so that an incident takes seconds, not minutes.
 listen: 127.0.0.1:{exporter}
-state_dir: {folder}/state
+state_dir: "{folder}/state"
 interval: {interval}
 deadline: 5s
 sources:
@@ -32,8 +34,7 @@ sources:
     run: demo-run
     from: beginning
   - name: chat
-    files: ["{folder}/server*.log"]
-    formats: [uvicorn, python]
+    files: ["{folder}/server*.log", "{folder}/access*.log"]
     from: beginning
 pack:
   scrape_interval: {interval}
@@ -66,16 +67,16 @@ scrape_configs:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where everything listens, on 127.0.0.1."""
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks servers of this machine, whatever proxy the environment names for others."""
 
-    exporter: int
-    prometheus: int
-    alertmanager: int
-    smtp: int
-    http: int
-    model: int
+
+def grafana_command() -> list[str] | None:
+    """How Grafana is started here, None when it is not installed."""
+    if found := shutil.which("grafana-server"):
+        return [found]
+    found = shutil.which("grafana")
+    return [found, "server"] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,12 @@ class Pace:
 class Stack:
     """The servers, their files in `folder`."""
 
-    def __init__(self, folder: Path, ports: Ports, pace: Pace, links: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, ports: Ports, pace: Pace) -> None:
         self.folder = folder
         self.ports = ports
         self.pace = pace
         self.processes = Processes(folder)
-        self._links = links or {}
+        self.waiting: Callable[[str, float], None] = lambda _what, _seconds: None
 
     def write(self, more: str = "") -> Path:
         """stoker.yaml, what is generated from it, and Prometheus's configuration; `more` is appended to stoker.yaml."""
@@ -104,8 +105,10 @@ class Stack:
             **{name: getattr(self.ports, name) for name in ("exporter", "prometheus", "alertmanager", "smtp", "http")},
             **{name: getattr(self.pace, name) for name in ("interval", "window", "hold")},
             "folder": self.folder,
-            "runbooks": self._links.get("runbooks", "https://stoker.example/runbooks"),
-            "dashboards": self._links.get("dashboards", "http://localhost:3000/d"),
+            "runbooks": f"{self.url(self.ports.http)}/runbooks",
+            "dashboards": f"{self.url(self.ports.http)}/dashboards"
+            if grafana_command() is None
+            else f"{self.url(self.ports.grafana)}/d",
         }
         config = self.folder / "stoker.yaml"
         config.write_text(CONFIG.format(**values) + more, encoding="utf-8")
@@ -138,7 +141,7 @@ class Stack:
     def start_mailbox(self) -> None:
         """SMTP and webhook receiver."""
         ports = ["--smtp", str(self.ports.smtp), "--http", str(self.ports.http)]
-        command = [sys.executable, "-m", "demo.mailbox", "--folder", str(self.folder / "received"), *ports]
+        command = [sys.executable, "-m", "demo.mailbox", "--folder", str(self.folder), *ports]
         self.processes.start("mailbox", command, cwd=Path(__file__).resolve().parents[1])
 
     def start_prometheus(self) -> None:
@@ -150,6 +153,7 @@ class Stack:
                 f"--config.file={self.folder}/prometheus.yml",
                 f"--storage.tsdb.path={self.folder}/prometheus",
                 f"--web.listen-address=127.0.0.1:{self.ports.prometheus}",
+                f"--web.external-url={self.url(self.ports.prometheus)}",
                 "--web.enable-lifecycle",
                 "--log.level=warn",
             ],
@@ -165,22 +169,20 @@ class Stack:
                 f"--config.file={self.folder}/generated/alertmanager/alertmanager.yml",
                 f"--storage.path={self.folder}/alertmanager",
                 f"--web.listen-address=127.0.0.1:{self.ports.alertmanager}",
+                f"--web.external-url={self.url(self.ports.alertmanager)}",
                 "--cluster.listen-address=",
                 "--log.level=warn",
             ],
         )
         self.until("Alertmanager is ready", lambda: self.get(self.ports.alertmanager, "/-/ready"))
 
-    def grafana_command(self) -> list[str] | None:
-        """How Grafana is started here, None when it is not installed."""
-        if found := shutil.which("grafana-server"):
-            return [found]
-        found = shutil.which("grafana")
-        return [found, "server"] if found else None
+    def url(self, port: int, path: str = "") -> str:
+        """The address of a server, as a person on this machine types it."""
+        return f"http://127.0.0.1:{port}{path}"
 
-    def start_grafana(self, port: int) -> None:
+    def start_grafana(self) -> None:
         """Grafana with the generated dashboards, in a folder of its own, readable without a login."""
-        command = self.grafana_command()
+        command = grafana_command()
         if command is None:
             raise DemoError("Grafana is not installed")
         provisioning = self.folder / "grafana/provisioning"
@@ -195,7 +197,7 @@ class Stack:
             "GF_PATHS_DATA": str(self.folder / "grafana/data"),
             "GF_PATHS_LOGS": str(self.folder / "grafana/log"),
             "GF_SERVER_HTTP_ADDR": "127.0.0.1",
-            "GF_SERVER_HTTP_PORT": str(port),
+            "GF_SERVER_HTTP_PORT": str(self.ports.grafana),
             "GF_AUTH_ANONYMOUS_ENABLED": "true",
             "GF_ANALYTICS_REPORTING_ENABLED": "false",
             "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
@@ -204,10 +206,11 @@ class Stack:
 
     def until(self, what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:  # noqa: ANN401 - what `holds` gives
         """Wait for a condition; what it gave. A program that ended meanwhile is the reason given."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < seconds:
             if found := holds():
                 return found
+            self.waiting(what, passed)
             for started in self.processes.all():
                 if not self.processes.alive(started):
                     says = self.processes.output(started.name, 1)
@@ -218,7 +221,7 @@ class Stack:
     def get(self, port: int, path: str) -> str | None:
         """What a server answers, None when it does not with 200."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with DIRECT.open(self.url(port, path), timeout=5) as answer:
                 return str(answer.read().decode()) or "ok"
         except (OSError, urllib.error.HTTPError):
             return None

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from demo.gpu import start as simulated_gpus
+from demo.ports import Ports
 from demo.processes import free_port
-from demo.stack import Pace, Ports, Stack
+from demo.stack import Pace, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ STATS = (
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    names = ("exporter", "prometheus", "alertmanager", "smtp", "http", "model")
+    names = ("exporter", "prometheus", "alertmanager", "smtp", "http", "model", "grafana")
     made = Stack(folder, Ports(**{name: free_port() for name in names}), Pace("1s", "12s", "1s"))
     made.write()
     (folder / "train.log").write_text("".join(HEALTHY.format(step=step) for step in (10, 20, 30)))
