@@ -70,7 +70,7 @@ def addresses(stack: Stack) -> None:
     ports = stack.ports
     # Debian's Prometheus has its pages below /classic, and its Alertmanager has none
     alerts = next((path for path in ("/alerts", "/classic/alerts") if stack.get(ports.prometheus, path)), "/")
-    has_page = "does not include a web application" not in (stack.get(ports.alertmanager, "/") or "")
+    has_page = "Please, use the <code>amtool" not in (stack.get(ports.alertmanager, "/") or "")
     amtool = f".tools/bin/amtool --alertmanager.url={stack.url(ports.alertmanager)} alert"
     rows = [
         ("mailbox", stack.url(ports.http, "/"), "the mails as they look, the webhooks"),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _WAVE = 240.0
 """Seconds from one heat to the next."""
-_HOT = 0.8
+_HOT = 0.97
+"""How near the peak of a wave it is hot: 8 % of the time, which is seen and does not alert."""
 _SLOWED = 0x20  # software thermal slowdown
 
 
