@@ -111,7 +111,7 @@ def main() -> int:
         else:
             up()
     except (DemoError, StokerError, OSError) as error:
-        say()
+        say(end="")
         print(f"demo: {error}", file=sys.stderr)
         down()
         return 1

@@ -14,10 +14,10 @@ _WIDEST = 120
 _LEAST = 40
 
 
-def say(text: str = "") -> None:
-    """A line that stays."""
+def say(text: str = "", end: str = "\n") -> None:
+    """A line that stays, in place of the one that counts."""
     _clear()
-    print(text, flush=True)
+    print(text, end=end, flush=True)
 
 
 def waiting(what: str, seconds: float) -> None:

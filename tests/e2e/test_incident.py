@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(240)
 HEALTHY = "  1%|          | {step}/1000 [00:00<00:00, 5.00it/s]\n{{'loss': 0.5, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.1}}\n"
 BROKEN = "{'loss': nan, 'grad_norm': nan, 'learning_rate': 1e-05, 'epoch': 0.2}\n"
-ACCESS = 'INFO:     127.0.0.1:5000{n} - "POST /v1/completions HTTP/1.1" 200 OK\n'
+ACCESS = (
+    '127.0.0.1 - - [22/Nov/2026:19:17:45 +0000] "POST /v1/completions HTTP/1.1" {code} 221 "-" "test" rt=0.{n:03d}\n'
+)
 STATS = (
     "INFO 01-23 06:33:37 metrics.py:396] Avg prompt throughput: 12.5 tokens/s, Avg generation throughput: 16.7 tokens/s, "
     "Running: 16 reqs, Swapped: 0 reqs, Pending: 3 reqs, GPU KV cache usage: 42.1%, CPU KV cache usage: 0.0%.\n"
@@ -37,8 +39,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made = Stack(folder, Ports(**{name: free_port() for name in names}), Pace("1s", "12s", "1s"))
     made.write()
     (folder / "train.log").write_text("".join(HEALTHY.format(step=step) for step in (10, 20, 30)))
-    (folder / "server.log").write_text("".join(ACCESS.format(n=n) for n in range(30)))
-    (folder / "train-vllm.log").write_text(STATS)
+    (folder / "access.log").write_text("".join(ACCESS.format(n=n, code=503 if n == 7 else 200) for n in range(30)))
+    (folder / "server.log").write_text(STATS)
     try:
         made.start_mailbox()
         made.start_exporter(simulated_gpus(made))
@@ -145,7 +147,16 @@ MAIN = {
     "stoker-host": ["Memory used", "Space left", "CPU time by mode", "Processes"],
     "stoker-gpu": ["GPUs that are up", "GPUs of the machine", "Utilisation", "Memory used", "Temperature", "Power"],
     "stoker-training": ["Runs by state", "Loss", "Gradient norm", "Values that are not finite", "Runs"],
-    "stoker-inference": ["Requests per second", "Requests by route", "Status codes"],
+    "stoker-inference": [
+        "Share of server errors",
+        "Request time, 95th percentile",
+        "Tokens per second",
+        "Running and waiting requests",
+        "KV cache in use",
+        "Requests per second",
+        "Requests by route",
+        "Status codes",
+    ],
     "stoker-stoker": ["Targets that are up", "Collectors that fail", "Lines per second", "Time since the last line"],
 }
 
