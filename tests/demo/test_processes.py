@@ -51,7 +51,7 @@ def test_another_program_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
     whole = file.read_text()
     rows = json.loads(whole)
     file.write_text(json.dumps([{**rows[0], "created": rows[0]["created"] - 5}]))
-    assert processes.stop() == []
+    assert Processes(tmp_path).stop() == []
     assert processes.alive(started)
     file.write_text(whole)
     assert processes.stop() == ["sleeper"]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```sh run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANY = re.compile(r"^```sh( run)?\n.*?^```\n+(.*?)$", re.MULTILINE | re.DOTALL)
 
@@ -20,7 +21,7 @@ def test_the_blocks_that_are_marked_run(tmp_path: Path) -> None:
     command.chmod(0o755)
     work = tmp_path / "work"
     work.mkdir()
-    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    blocks = BLOCK.findall(README)
     assert len(blocks) >= 3
     env = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
     said = ""
@@ -29,12 +30,14 @@ def test_the_blocks_that_are_marked_run(tmp_path: Path) -> None:
         assert done.returncode == 0, block + done.stderr
         said += done.stdout
     assert "stoker_train_nonfinite_total" in said
-    assert "no problems: " in said
+    alerts, formats = re.search(r"no problems: (\d+) alerts, \d+ metrics, (\d+) log formats", said).groups()  # type: ignore[union-attr]
+    assert f"| {alerts} alerts |" in README
+    assert f"| {formats} formats, " in README
     assert (work / "generated/alertmanager/alertmanager.yml").is_file()
 
 
 def test_the_blocks_that_do_not_run_say_why() -> None:
-    for marked, behind in ANY.findall((ROOT / "README.md").read_text(encoding="utf-8")):
+    for marked, behind in ANY.findall(README):
         assert marked or behind.startswith("(Not run by the documentation test:"), behind
 
 
