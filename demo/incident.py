@@ -39,6 +39,9 @@ def incident(stack: Stack) -> None:
     stack.processes.signal("train", signal.SIGUSR1)
     begun = time.monotonic()
 
+    counting = stack.waiting
+    stack.waiting = lambda what, _: counting(what, time.monotonic() - begun)
+
     def passed(what: str) -> None:
         say(f"  {time.monotonic() - begun:5.1f} s  {what}")
 
