@@ -103,6 +103,21 @@ def values(app: App) -> dict[str, object]:
     return {sample.desc.name: sample.value for sample in app.samples()}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (30, "30 s"), (3605, "1 h 0 min 5 s"), (2 * 86400 + 330, "2 d 0 h 5 min 30 s")]
+)
+def test_the_status_page_says_for_how_long_it_has_been_up(
+    tmp_path: Path, builder: Builder, seconds: float, said: str
+) -> None:
+    now = [1000.0]
+    builder.next.append([Fake(1)])
+    (tmp_path / "stoker.yaml").write_text("interval: 15s\n")
+    app = App(tmp_path / "stoker.yaml", listen="127.0.0.1:0", build=builder, clock=lambda: now[0])
+    now[0] += seconds
+    assert f"up for {said}<" in app.status_page().decode()
+    app.stop()
+
+
 def test_a_reload_ends_the_old_parts_and_starts_the_new(start: Callable[..., App], builder: Builder) -> None:
     old, new = Fake(1), Fake(2)
     app = start(old)

@@ -135,7 +135,7 @@ class LogsPart:
         """See Part."""
         rows = []
         for status in self.engine.status():
-            last = datetime.fromtimestamp(status.last_line, UTC).isoformat(" ", "seconds") if status.last_line else ""
+            last = f"{datetime.fromtimestamp(status.last_line, UTC):%Y-%m-%d %H:%M:%S}" if status.last_line else ""
             errors = ", ".join(f"{reason} {count}" for reason, count in sorted(status.errors.items()))
             counts = (str(status.files), str(status.lines), str(status.matched), str(status.lag))
             rows.append((f"{'!' if status.says else ''}{status.name}", *counts, last, errors, status.says))
@@ -369,11 +369,9 @@ class App:
 
     def status_page(self) -> bytes:
         """The page at `/`."""
-        up = int(self._clock() - self._started)
-        since = f"{up // 86400} d {up // 3600 % 24} h {up // 60 % 60} min {up % 60} s"
         loaded = datetime.fromtimestamp(self._reloaded_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         facts = [
-            f"Version {__version__}, Python {platform.python_version()}, up for {since}",
+            f"Version {__version__}, Python {platform.python_version()}, up for {_span(self._clock() - self._started)}",
             f"Configuration: {self._file or 'defaults, no file'}, loaded {loaded}",
         ]
         refused = [(f"!{problem}",) for problem in self._reload_says.splitlines()]
@@ -386,3 +384,11 @@ class App:
                 yield from part.tables()
             except Exception as error:  # noqa: BLE001 - shown where it is missed; `samples` logs what breaks a part
                 yield Table(type(part).__name__, ("fault",), [(f"!{type(error).__name__}: {error}",)])
+
+
+def _span(seconds: float) -> str:
+    """A time as people say it: `2 d 0 h 5 min 30 s`, without what is zero in front."""
+    whole = int(seconds)
+    parts = ((whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    first = next((place for place, (number, _) in enumerate(parts) if number), len(parts) - 1)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first:])
