@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / ".demo"
+FOLDER = Path(os.environ.get("DEMO_FOLDER", ROOT / ".demo")).absolute()
 
 
 def down() -> list[str]:
@@ -83,11 +83,11 @@ def addresses(stack: Stack) -> None:
         ),
     ]
     if grafana_command() is None:
-        rows.append(("Grafana", "is not installed", "import .demo/generated/grafana/dashboards/*.json"))
+        rows.append(("Grafana", "is not installed", f"import {FOLDER.name}/generated/grafana/dashboards/*.json"))
     else:
         rows.append(("Grafana", stack.url(ports.grafana, "/dashboards"), "dashboards, without a login"))
     rows += [
-        (".demo/", "stoker.yaml, prometheus.yml", "the configuration"),
+        (f"{FOLDER.name}/", "stoker.yaml, prometheus.yml", "the configuration"),
         ("", "generated/", "rules, dashboards, routing, runbooks of this demonstration"),
         ("", "train.log, server.log, access.log", "the logs that the exporter follows"),
         ("", "*.out", "what each program printed"),

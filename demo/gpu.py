@@ -51,9 +51,9 @@ def step(machine: simulator.Machine, seconds: float) -> simulator.Machine:
     for index, device in enumerate(machine.devices):
         wave = math.sin(2 * math.pi * seconds / _WAVE + index)
         hot = index == 1 and wave > _HOT
-        busy = 90 + 8 * math.sin(seconds / 7 + index)
+        busy = 80 + 8 * math.sin(seconds / 7 + index)
         celsius = int(58 + 8 * index + 12 * wave + (6 if hot else 0))
-        watts = 500 + 1.4 * busy + 40 * wave
+        watts = 500 + 1.6 * busy + 40 * wave
         values = device.values
         values["utilization"] = int(busy)
         values["memory_utilization"] = int(busy * 0.6)

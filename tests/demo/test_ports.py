@@ -6,15 +6,14 @@ import socket
 
 import pytest
 from demo.ports import DEFAULTS, chosen_ports
-from demo.processes import DemoError, free_port
+from demo.processes import DemoError, free_ports
 
 
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """A free port for each server, named in the environment."""
-    found: dict[str, int] = {}
+    found = dict(zip(DEFAULTS, free_ports(len(DEFAULTS)), strict=True))
     for name, (variable, _) in DEFAULTS.items():
-        found[name] = next(port for port in iter(free_port, 0) if port not in found.values())
         monkeypatch.setenv(variable, str(found[name]))
     return found
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from demo.model_server import Figures
-from demo.processes import Processes, free_port
+from demo.processes import Processes, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +60,7 @@ def test_requests_are_counted_with_their_times(tmp_path: Path) -> None:
     files = ["--log", str(log), "--access-log", str(access)]
     try:
         programs.start(
-            "program", [sys.executable, "-m", "demo.model_server", *files, "--port", str(free_port())], cwd=ROOT
+            "program", [sys.executable, "-m", "demo.model_server", *files, "--port", str(free_ports(1)[0])], cwd=ROOT
         )
         wait_for(programs, access, '" 200 ')
     finally:

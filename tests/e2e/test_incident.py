@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from demo.gpu import start as simulated_gpus
 from demo.ports import Ports
-from demo.processes import free_port
+from demo.processes import free_ports
 from demo.stack import Pace, Stack
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ STATS = (
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    names = ("exporter", "prometheus", "alertmanager", "smtp", "http", "model", "grafana")
-    made = Stack(folder, Ports(**{name: free_port() for name in names}), Pace("1s", "12s", "1s"))
+    made = Stack(folder, Ports(*free_ports(7)), Pace("1s", "12s", "1s"))
     made.write()
     (folder / "train.log").write_text("".join(HEALTHY.format(step=step) for step in (10, 20, 30)))
     (folder / "access.log").write_text("".join(ACCESS.format(n=n, code=503 if n == 7 else 200) for n in range(30)))
