@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from demo.ports import DEFAULTS
 from demo.processes import Processes, free_ports
+from demo.stack import DIRECT
 
 pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +71,9 @@ def test_a_kill_in_the_middle_an_incident_and_an_end(demo: Demo) -> None:
         places = [said.find(each) for each in [*stations, *shown]]
         assert -1 not in places
         assert places == sorted(places), said
+        for address in re.findall(r"^  \w+ +(http://\S+)", said, re.MULTILINE):
+            with DIRECT.open(address, timeout=10) as page:  # a page that is not there, or cannot be made, is an error
+                assert page.status == 200, address
     finally:
         code, said = demo.run("down")
     assert code == 0
