@@ -28,11 +28,14 @@ def test_the_blocks_that_are_marked_run(tmp_path: Path) -> None:
     for block in blocks:
         done = subprocess.run(["sh", "-euc", block], cwd=work, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, block + done.stderr
-        said += done.stdout
+        said += done.stdout + done.stderr
     assert "stoker_train_nonfinite_total" in said
     alerts, formats = re.search(r"no problems: (\d+) alerts, \d+ metrics, (\d+) log formats", said).groups()  # type: ignore[union-attr]
     assert f"| {alerts} alerts |" in README
     assert f"| {formats} formats, " in README
+    mistake = re.search(r"^```text\n(wrong\.yaml:.*?\n)```$", README, re.MULTILINE | re.DOTALL)
+    assert mistake is not None
+    assert mistake[1] in said
     assert (work / "generated/alertmanager/alertmanager.yml").is_file()
 
 
