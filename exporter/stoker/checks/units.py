@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from stoker.documents import Duration
 from stoker.spec.analysis import walk
+from stoker.spec.kinds.ratio import Ratio
 from stoker.spec.kinds.threshold import Threshold, plain_metric
 from stoker.spec.promql import selectors
 
 if TYPE_CHECKING:
     from stoker.checks.view import View
     from stoker.documents import Problems
+    from stoker.metrics import Desc
 
 _ADDITIVE = {"+", "-", ">", "<", ">=", "<=", "==", "!="}
 _KEEPS_UNIT = {"sum", "max", "min", "avg", "quantile", "topk", "bottomk", "stddev"}
@@ -39,9 +41,13 @@ _MOST = 1.5
 
 def check(view: View, problems: Problems) -> None:
     """See the module."""
-    for name, alert in view.pack.alerts.items():
-        if isinstance(alert, Threshold):
-            _bounds(str(name), alert, view, problems)
+    for domain in view.pack.domains.values():
+        rows = domain.dashboard.rows if domain.dashboard else ()
+        panels = [*(panel for row in rows for panel in row.panels), *domain.panels]
+        shares = {str(panel.title) for panel in panels if panel.unit == "ratio"}
+        for name, alert in domain.alerts.items():
+            if isinstance(alert, Threshold | Ratio):
+                _bounds(str(name), alert, shares, view, problems)
     for written in view.written:
         for node in walk(written.tree) if written.tree is not None else ():
             if type(node).__name__ == "BinaryExpr" and str(node.op) in _ADDITIVE:
@@ -51,24 +57,32 @@ def check(view: View, problems: Problems) -> None:
                     problems.add(written.text.position, "unit", says, "convert one of them")
 
 
-def _bounds(name: str, alert: Threshold, view: View, problems: Problems) -> None:
-    metric = plain_metric(alert.value)
+def _bounds(name: str, alert: Threshold | Ratio, shares: set[str], view: View, problems: Problems) -> None:
+    metric = plain_metric(alert.value) if isinstance(alert, Threshold) else None
     desc = view.desc(selectors(metric)[0].name) if metric else None
-    if desc is None:
-        return
+    share = _share(alert, desc, shares)
     for level in alert.resolved():
         bound = level.params.get(alert.comparison)
         if bound is None:
             continue
         where = alert.at.value(alert.comparison if alert.levels is None else "levels")
-        if desc.unit == "ratio" and desc.name.endswith("utilization_ratio") and abs(bound) > _MOST:
+        if share and abs(bound) > _MOST:
             problems.add(
-                where, "unit", f"{name}: {desc.name} is a ratio, 0 to 1, and never {bound:g}", f"write {bound / 100:g}"
+                where, "unit", f"{name}: {share} is a ratio, 0 to 1, and never {bound:g}", f"write {bound / 100:g}"
             )
-        if isinstance(bound, Duration) and desc.unit not in ("seconds", "timestamp"):
+        if desc is not None and isinstance(bound, Duration) and desc.unit not in ("seconds", "timestamp"):
             problems.add(
                 where, "unit", f"{name}: {desc.name} is no time", f"write a number of {desc.unit or 'its unit'}"
             )
+
+
+def _share(alert: Threshold | Ratio, desc: Desc | None, shares: set[str]) -> str:
+    """What an alert compares, where it is a share of a whole; empty where it may be more than 1 or is no ratio at all."""
+    if isinstance(alert, Ratio):
+        return "a part of the whole"
+    if desc is not None:
+        return desc.name if desc.unit == "ratio" and desc.name.endswith("utilization_ratio") else ""
+    return f"what the panel {alert.panel} shows" if str(alert.panel) in shares else ""
 
 
 def unit(view: View, node: Any) -> str:  # noqa: ANN401 - a syntax node, one return a node type

@@ -51,7 +51,7 @@ def _set(node: Mapping, key: Text, value: Node) -> Mapping:
         for severity, level in levels:
             if isinstance(level, Mapping) and level.get(key) is not None:
                 levels = _put(levels, severity, _put(level, key, value))
-        return _put(node, Text("levels"), levels)
+        return _put(node, Text("levels"), _standing_at(levels, value))
     return _put(node, key, value)
 
 
@@ -64,9 +64,15 @@ def _change_level(
             right = f"it has the level {alert.severity}"
             problems.add(severity.position, "unknown-parameter", f"there is no level {severity}", right)
             return node
-        return (
-            _put(node, _primary(node), value) if isinstance(value, Scalar) else _several(node, value, known, problems)
-        )
+        if not isinstance(value, Scalar):
+            return _several(node, value, known, problems)
+        params = node.get("params")
+        first = _primary(node) if not isinstance(params, Mapping) else _primary(params)
+        if first not in known:
+            right = f"name one of its parameters: {', '.join(sorted(known))}"
+            problems.add(value.position, "unknown-parameter", "a number alone does not say what it changes", right)
+            return node
+        return _set(node, first, value)
     level = levels.get(severity)
     if not isinstance(level, Mapping):
         right = f"its levels: {', '.join(str(key) for key, _ in levels)}"
@@ -76,7 +82,12 @@ def _change_level(
         level = _put(level, _primary(level), value)
     elif isinstance(value, Mapping):
         level = _several(level, value, known, problems)
-    return _put(node, Text("levels"), _put(levels, severity, level))
+    return _put(node, Text("levels"), _standing_at(_put(levels, severity, level), value))
+
+
+def _standing_at(levels: Mapping, change: Node) -> Mapping:
+    """The levels at the place of the change, so that a problem with a number is told where the user wrote it."""
+    return Mapping(change.position, levels.entries)
 
 
 def _several(node: Mapping, change: Node, known: set[str], problems: Problems) -> Mapping:
@@ -87,7 +98,7 @@ def _several(node: Mapping, change: Node, known: set[str], problems: Problems) -
         if key not in known:
             problems.add(key.position, "unknown-parameter", f"{key} is no parameter", nearest(key, known))
         else:
-            node = _put(node, key, value)
+            node = _set(node, key, value)
     return node
 
 
