@@ -10,6 +10,7 @@ from stoker.checks import (
     counters,
     expressions,
     formats,
+    links,
     names,
     overrides,
     panels,
@@ -39,6 +40,7 @@ CHECKS = (
     overrides.check,
     formats.check,
     routing.check,
+    links.check,
 )
 """A new check is one file and one row here."""
 
