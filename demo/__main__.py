@@ -83,7 +83,13 @@ def addresses(stack: Stack) -> None:
         ),
     ]
     if grafana_command() is None:
-        rows.append(("Grafana", "is not installed", f"import {FOLDER.name}/generated/grafana/dashboards/*.json"))
+        rows.append(
+            (
+                "Grafana",
+                "is not installed",
+                f"import {FOLDER.name}/generated/grafana/dashboards/*.json; data source: this Prometheus",
+            )
+        )
     else:
         rows.append(("Grafana", stack.url(ports.grafana, "/dashboards"), "dashboards, without a login"))
     rows += [

@@ -69,11 +69,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 if wants_pages; then
   mapfile -t packages < <(apt-cache "${options[@]}" depends --recurse --important prometheus 2>/dev/null | grep -E '^(libjs|fonts)-' | sort -u)
-  if [ ${#packages[@]} -gt 0 ] && fetch "${packages[@]}"; then
-    for package in "$work"/{libjs,fonts}-*.deb; do dpkg-deb -x "$package" "$tools"; done
-  else
+  if [ ${#packages[@]} -gt 0 ] && ! fetch "${packages[@]}"; then
     say "could not fetch what Prometheus' pages are made of: they stay without style and graphs, all else works"
   fi
+  for package in "$work"/{libjs,fonts}-*.deb; do [ ! -e "$package" ] || dpkg-deb -x "$package" "$tools"; done
 fi
 
 # Debian's programs look for templates and pages in /usr/share, where an unpacked package has put nothing: each gets a wrapper.
