@@ -26,7 +26,9 @@ def test_less_is_better(metric: str) -> None:
     assert counts(metric, 4, 3, 2) == {metric: 0}
 
 
-@pytest.mark.parametrize("metric", ["runtime", "loss_scale", "learning_rate", "accuracy_steps", "flossy", ""])
+@pytest.mark.parametrize(
+    "metric", ["runtime", "loss_scale", "learning_rate", "accuracy_steps", "flossy", "train_accuracy", "train/loss", ""]
+)
 def test_nothing_is_said_of_what_has_no_known_direction(metric: str) -> None:
     assert direction(metric, {}) is None
     assert counts(metric, 1, 2, 3) == {}
@@ -50,6 +52,13 @@ def test_the_same_evaluation_told_twice_counts_once() -> None:
     for step, value in ((1, 0.9), (2, 0.8), (2, 0.8), (3, 0.7), (3, 0.7)):
         declines.report("accuracy", value, float(step))
     assert declines.counts() == {"accuracy": 2}
+
+
+def test_a_table_that_rounds_the_last_evaluation_is_none_of_its_own() -> None:
+    declines = Declines({})
+    for step, value in ((100, 0.9), (200, 0.81239), (200, 0.8123)):
+        declines.report("accuracy", value, float(step))
+    assert declines.counts() == {"accuracy": 1}
 
 
 def test_it_survives_a_restart() -> None:

@@ -139,3 +139,18 @@ def test_a_statistics_line_has_its_time() -> None:
     other = ServiceWatch(SOURCE)
     other.restore(json.loads(json.dumps(watch.state())))
     assert readings(other, 60.0) == readings(watch, 60.0)
+
+
+def test_a_run_that_never_says_its_step_has_a_rhythm_all_the_same() -> None:
+    watch = RunWatch(SOURCE)
+    for number in range(1, 5):
+        watch.see("stoker_train_loss", (), 1.0, 60.0 * number, 60.0 * number)
+    watch.see("stoker_train_nonfinite_total", (("value", "loss"),), 1.0, 300.0, 300.0)
+    given = readings(watch, 301.0)
+    assert given["stoker_train_report_interval_seconds"] == 60.0
+    assert given["stoker_train_reports_total"] == 5.0
+    assert given["stoker_train_last_activity_timestamp_seconds"] == 300.0
+    assert "stoker_train_steps_since_start" not in given
+    watch.see("stoker_train_step", (), 100.0, 360.0, 360.0)
+    watch.see("stoker_train_loss", (), 1.0, 360.0, 360.0)
+    assert readings(watch, 361.0)["stoker_train_reports_total"] == 6.0

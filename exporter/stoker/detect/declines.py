@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,14 +12,21 @@ if TYPE_CHECKING:
 Direction = Literal["up", "down"]
 _UP = re.compile(r"accuracy|acc|f1|auc|bleu|rouge\w*|exact_match")
 _DOWN = re.compile(r"loss|perplexity|wer|error")
+_TRAINING = ("train_", "train/")
+_SAME = 1e-3
 _PARTS = re.compile(r"[/ .:-]|_(?!match\b)")
 
 
 def direction(metric: str, directions: Mapping[str, Direction]) -> Direction | None:
-    """Which way is better: as the source says, else by the name or by its last word (`squad/f1`, `wiki_loss`), else unknown."""
+    """Which way is better: as the source says, else by the name or by its last word (`squad/f1`, `wiki_loss`), else unknown.
+
+    What a framework measures on the batches of the training (`train_accuracy`) goes up and down with them and is no evaluation.
+    """
     if metric in directions:
         return directions[metric]
     name = metric.lower()
+    if name.startswith(_TRAINING):
+        return None
     for word in (name, _PARTS.split(name)[-1]):
         if _UP.fullmatch(word):
             return "up"
@@ -39,7 +47,7 @@ class Declines:
         self._seen: dict[str, tuple[float, float | None, int]] = {}
 
     def report(self, metric: str, value: float, step: float | None) -> None:
-        """A finite result; the same value once more at the same step (another rank, another logger) is no evaluation of its own."""
+        """A finite result; the same value once more at the same step (another rank, a table with fewer digits) is no evaluation of its own."""
         better = direction(metric, self._directions)
         if better is None:
             return
@@ -47,7 +55,7 @@ class Declines:
             self._seen[metric] = (value, step, 0)
             return
         before, at, count = self._seen[metric]
-        if value == before and step is not None and step == at:
+        if step is not None and step == at and math.isclose(value, before, rel_tol=_SAME):
             return
         worse = value < before if better == "up" else value > before
         self._seen[metric] = (value, step, count + 1 if worse else 0)

@@ -51,6 +51,15 @@ class Reports:
         self._recent.append(step)
         return started
 
+    def unnumbered(self, when: float) -> None:
+        """A report that does not say its step, of a run that has never said one: its rhythm is known all the same."""
+        if self.last_time is not None:
+            gap = max(0.0, when - self.last_time)
+            self._gaps.append(gap)
+            self._longest.add(when, gap)
+        self.total += 1
+        self.last_time = when
+
     def _echo(self, step: float, when: float) -> bool:
         if self.last_time is None or step not in self._recent:
             return False

@@ -122,10 +122,18 @@ class RunWatch:
 
     def _loss(self, _: Labels, value: float, when: float, now: float) -> None:
         self._streak.finite("loss")
+        self._unnumbered(when)
         self._loss_band.report(value, when, now)
         self._trend.report(value, when)
         if self._reports.step is not None:
             self._improvement.report(value, self._reports.step)
+
+    def _unnumbered(self, when: float) -> None:
+        """A loss is a sign of life where the log never says a step (Hugging Face's Trainer without its bar)."""
+        if self._reports.step is None:
+            self._reports.unnumbered(when)
+            self._last_step = when if self._last_step is None else max(when, self._last_step)
+            self._active(when)
 
     def _norm(self, _: Labels, value: float, when: float, now: float) -> None:
         self._streak.finite("grad_norm")
@@ -146,6 +154,8 @@ class RunWatch:
         self._streak.nonfinite(what)
         if what == "eval":
             self._active(when)
+        elif what == "loss":
+            self._unnumbered(when)
 
     def _checkpoint(self, _: Labels, value: float, when: float, __: float) -> None:
         if value > 0:
