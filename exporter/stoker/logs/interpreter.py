@@ -11,6 +11,7 @@ from stoker.logs.finding import Finding, Reader
 from stoker.logs.incidents import Incidents
 from stoker.logs.lines import Line, Splitter
 from stoker.logs.matcher import LiteralMatcher, Matcher
+from stoker.logs.quoting import quoted
 from stoker.logs.readers import READERS
 from stoker.logs.routes import fold
 from stoker.logs.times import kernel_time, line_time, start_time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stoker.logs.formats import CompiledFormat, CompiledFormats, CompiledPattern
 
 _NONFINITE = {"stoker_train_loss": "loss", "stoker_train_grad_norm": "grad_norm", "stoker_train_eval": "eval"}
+_COUNTED = "stoker_train_nonfinite_total"
 _SERVE_KINDS = frozenset({"oom", "timeout", "cuda", "exception"})
 _DEVICE_KINDS = frozenset({"oom", "cuda", "ecc", "nccl"})
 """Failures of a device that a server reports count among the devices' failures as well: the alerts on those read one metric."""
@@ -172,6 +174,8 @@ class Interpreter:
         matched = False
         for pattern in each.patterns:
             if pattern.literal in text and (match := pattern.regex.search(text)) is not None:
+                if match.start() and quoted(text, match.start()):
+                    continue
                 matched = True
                 found += self._matched(pattern, match, line, rank, each.name)
         return found if matched else None
@@ -211,12 +215,15 @@ class Interpreter:
                     converted += _epochs_before(groups) * int(groups["of"] or 0)
                 finding = Finding(action.op, action.desc.name, labels, converted, line.number)
             found += self._observation(finding, rank, when, name)
+        told = {each.labels for each in found if each.metric == _COUNTED}
         for action, key, text in pattern.read_keys(match.string):
             converted = self._converted(text, action.unit)
             if converted is not None:
                 own = {**labels, action.label: key} if action.label else labels
                 finding = Finding("set", action.desc.name, own, converted, line.number)
-                found += self._observation(finding, rank, when, name)
+                made = self._observation(finding, rank, when, name)
+                # a line that counts its own NaNs and prints one as well means the same one
+                found += [each for each in made if each.metric != _COUNTED or each.labels not in told]
         if pattern.incident:
             detail = groups.get("detail") or ""
             kind = {"kind": pattern.incident}
@@ -281,7 +288,7 @@ class Interpreter:
                 return []
             op, value = "inc", 1.0
             labels = {**({"rank": labels["rank"]} if "rank" in labels else {}), "value": _NONFINITE[metric]}
-            metric = "stoker_train_nonfinite_total"
+            metric = _COUNTED
         if op == "inc" and not value:
             return []
         return [Observation(op, metric, tuple(sorted(labels.items())), value, when, finding.line, name)]

@@ -20,6 +20,8 @@ _EPOCH = re.compile(r"^Epoch (\d+)/(\d+)\s*$")
 _LINE = re.compile(r"^\s*(\d+)/(\d+)\s+(?:[━╸╺ ]+|\[[=>.]+\]|-)\s*(.*)$")
 _PACE = re.compile(r"(?<!\S)(\d+(?:\.\d+)?(?:us|µs|ms|s))/(?:step|epoch|sample)\b")
 _METRIC = re.compile(rf"(?:^|- )([A-Za-z_][\w/]*): ({WORDS['number']})(?=\s|$)")
+# Epoch 2: ReduceLROnPlateau reducing learning rate to 0.00010000000474974513.
+_REDUCED = re.compile(rf"^Epoch (\d+): .*(?:reducing|setting) learning rate to ({WORDS['number']})\.?\s*$")
 _SAVED = re.compile(r"^Epoch (\d+): (?!finished).*saving model to \S")
 
 
@@ -54,6 +56,11 @@ class KerasReader:
             self._epoch, self._epochs, self._total = int(epoch[1]), int(epoch[2]), 0
             self._done = False
             return [Finding("set", "stoker_train_epoch", {}, float(self._epoch), line.number)]
+        if reduced := _REDUCED.match(text):
+            return [
+                Finding("set", "stoker_train_epoch", {}, float(reduced[1]), line.number),
+                Finding("set", "stoker_train_learning_rate", {}, float(reduced[2]), line.number),
+            ]
         if _SAVED.match(text):
             return [Finding("inc", "stoker_train_checkpoints_total", {}, 1.0, line.number)]
         match = _LINE.match(text)

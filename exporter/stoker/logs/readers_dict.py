@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from stoker.logs.finding import Finding
+from stoker.logs.quoting import quoted
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Keys
@@ -16,6 +17,10 @@ _PAIR = re.compile(
     r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, device='[^']*')?\)?\s*(?=[,}])"""
 )
 _START = re.compile(r"\{\s*['\"]")
+# ... behind the last dictionary: words, but for those of a bar: "  2%|2  | 20/1000 [00:10<08:20,  1.98it/s]"
+_GOES_ON = re.compile(r"(?<![<\d.?/])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
+_MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
+_STEPS = ("stoker_train_step", "stoker_train_steps")
 _EVAL = ("eval_", "test_", "val_", "valid_", "eval/")
 _NOT_EVAL = (
     "runtime",
@@ -35,7 +40,8 @@ _NOT_EVAL = (
 class DictReader:
     """`{'loss': 0.71, 'grad_norm': 1.2, 'learning_rate': 5e-05, 'epoch': 0.1}`: bare, quoted, JSON; several on a line.
 
-    A dictionary is taken when it has two of the format's keys, or results of an evaluation beside one.
+    A dictionary is taken when it has two of the format's keys, one of them measured (a configuration has a learning rate and epochs,
+    too), or results of an evaluation beside one; not when it stands in a sentence or a quotation. The step comes first.
     """
 
     literals: ClassVar[tuple[str, ...]] = ("{'", '{"')
@@ -56,6 +62,8 @@ class DictReader:
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:  # noqa: ARG002 - the same for every reader
         """See Reader."""
         starts = [match.start() for match in _START.finditer(text)]
+        if not starts or quoted(text, starts[0]) or _GOES_ON.search(text, text.rfind("}") + 1):
+            return None
         found = None
         for number, start in enumerate(starts):
             end = starts[number + 1] if number + 1 < len(starts) else len(text)
@@ -67,14 +75,18 @@ class DictReader:
     def _dictionary(self, numbers: dict[str, str], line: int) -> list[Finding] | None:
         known = sum(1 for name in numbers if name in self._keys.metrics)
         evaluated = any(name.startswith(_EVAL) and not _bare(name).startswith(_NOT_EVAL) for name in numbers)
-        if not (known > 1 or (evaluated and (known or any("runtime" in name for name in numbers)))):
+        measured = any(
+            self._keys.metrics.get(name, "").endswith(_MEASURED) or name.endswith(("loss", "reward"))
+            for name in numbers
+        )
+        if not ((known > 1 and measured) or (evaluated and (known or any("runtime" in name for name in numbers)))):
             return None
         found = []
         for name, text in numbers.items():
             finding = self._number(name, text, line, numbers, evaluated=evaluated)
             if finding is not None:
                 found.append(finding)
-        return found
+        return sorted(found, key=lambda each: each.metric not in _STEPS)
 
     def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
         del numbers
@@ -92,6 +104,8 @@ _BAR = re.compile(r"^\s*\d{1,3}%\|[^|]*\|\s*(\d+)/(\d+)\s*\[")
 _TOTAL = re.compile(r"Total optimization steps\s*=\s*([\d,]+)")
 _TABLE = re.compile(r"\*{5} (train|eval|test|predict) metrics \*{5}")
 _ROW = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$")
+# what `train()` prints last, whether it took all its steps or stopped early
+_ENDED = re.compile(r"""['"]train_runtime['"]\s*:""")
 _SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
 _SAVING = re.compile(r"Saving model checkpoint to (\S+)")
 _CHECKPOINT = re.compile(r"checkpoint-\d+/?$")
@@ -136,7 +150,10 @@ class TrainerReader(DictReader):
             self._bar = (int(bar[1]), int(bar[2]))
         found = super().read(line, text, rank)
         if found is not None:
-            return self._stepped(found, line.number)
+            found = self._stepped(found, line.number)
+            if _ENDED.search(text):
+                found.append(Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number))
+            return found
         if bar is not None and (progress := self._progress(line.number)) is not None:
             return progress
         if _TABLE.search(text):
@@ -163,12 +180,14 @@ class TrainerReader(DictReader):
         if self._bar is None or not any(each.metric == "stoker_train_loss" for each in found):
             return found
         step, self._total = self._bar
+        if any(each.metric == "stoker_train_step" for each in found):
+            return found  # the dictionary says its step itself, and the bar may lag
         self._step = step
         steps = [
             Finding("set", "stoker_train_step", {}, float(step), line),
             Finding("set", "stoker_train_steps", {}, float(self._total), line),
         ]
-        return steps + [each for each in found if each.metric not in ("stoker_train_step", "stoker_train_steps")]
+        return steps + [each for each in found if each.metric not in _STEPS]
 
     def _progress(self, line: int) -> list[Finding] | None:
         """The training's bar gives its step whenever that has grown; it goes back only with a loss."""

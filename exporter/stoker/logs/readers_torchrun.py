@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _REPORT = re.compile(r"^\s*\S.*\sFAILED\s*$")
 _ROOT = re.compile(r"Root Cause(?: \(first observed failure\))?:")
 _FIELD = re.compile(r"^\s*(rank|exitcode)\s*:\s*(-?\d+)")
-_RULE = re.compile(r"^\s*={20,}\s*$")
+_RULE = re.compile(r"^\s*(=|\*)\1{19,}\s*$")
 _LONGEST = 2000
 _KILLED = {-9, 137}
 _TERMINATED = {-15, 143}
@@ -24,15 +24,17 @@ class TorchrunReader:
     """torchrun's failure report: a box of lines, of which the root cause names the rank that failed first.
 
     The box repeats the traceback of each rank, so nothing in it is read but its fields. What the root cause's exit code says
-    counts as a failure of its own only when it is a signal; else the rank's own traceback has told more before.
+    counts as a failure of its own only when it is a signal; else the rank's own traceback has told more before. The box is drawn with
+    `=`; torch 1.9 drew it with `*` around parts ruled with `=`. The rule that opened it closes it.
     """
 
-    literals: ClassVar[tuple[str, ...]] = ("=" * 20,)
+    literals: ClassVar[tuple[str, ...]] = ("=" * 20, "*" * 20)
 
     def __init__(self, keys: Keys) -> None:
         del keys
         self._start = 0
         self._rule = -10
+        self._drawn = ""
         self._root = False
         self._rank = ""
 
@@ -48,8 +50,10 @@ class TorchrunReader:
 
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:  # noqa: ARG002 - the same for every reader
         """See Reader."""
-        if _RULE.match(text):
-            closing, self._rule = bool(self._start), line.number
+        if rule := _RULE.match(text):
+            if self._start and rule[1] != self._drawn:
+                return []
+            closing, self._rule, self._drawn = bool(self._start), line.number, rule[1]
             self._start, self._root = 0, False
             return [] if closing else None
         if not self._start:

@@ -18,10 +18,14 @@ _HEAD = "Traceback (most recent call last):"
 _RAISED = re.compile(
     r"^(?P<name>(?:[A-Za-z_]\w*\.)*"
     r"(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Warning|Exceeded|Expired|Fault|Abort)"
-    r"|(?<=\.)[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*))(?::\s+(?P<says>.*)|:?\s*)$"
+    r"|(?<=\.)(?:[A-Z]\w*|error|timeout)|[A-Z][a-z]+[A-Z]\w*))(?::\s+(?P<says>.*)|:?\s*)$"
 )
+_GROUP = "+ Exception Group "
+_IGNORED = "Exception ignored "
+"""What the interpreter prints before the traceback of a finalizer: nothing fails by it."""
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _LONGEST = 300
+_NEXT = 3
 _INTERRUPTED = {"KeyboardInterrupt"}
 _NO_FAILURE = {"SystemExit", "GeneratorExit", "StopIteration", "StopAsyncIteration", "CancelledError"}
 _WRAPPERS = {
@@ -41,10 +45,11 @@ _DIGITS = re.compile(r"\d")
 
 @dataclass(slots=True)
 class _Open:
-    """A traceback that has begun: where, what stands before each of its lines, how many there were, whether a frame was seen."""
+    """A traceback that has begun: where, what stands before each of its lines, whether it is no failure, how many lines and frames there were."""
 
     start: int
     prefix: str
+    ignored: bool
     lines: int = 0
     frames: int = 0
 
@@ -52,12 +57,13 @@ class _Open:
 class TracebackReader:
     """Python tracebacks, those of several ranks interleaved; a chain of causes is one incident, named by its first."""
 
-    literals: ClassVar[tuple[str, ...]] = (_HEAD, *_CHAIN)
+    literals: ClassVar[tuple[str, ...]] = (_HEAD, *_CHAIN, _IGNORED)
 
     def __init__(self, keys: Keys) -> None:
         del keys
         self._open: dict[str, _Open] = {}
         self._chained: set[str] = set()
+        self._ignored: dict[str, int] = {}
 
     @property
     def open(self) -> bool:
@@ -71,12 +77,7 @@ class TracebackReader:
 
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:
         """See Reader."""
-        bare = text.rstrip()
-        if bare.endswith(_HEAD):
-            self._open[rank] = _Open(line.number, bare[: -len(_HEAD)])
-            return []
-        if any(words in text for words in _CHAIN):
-            self._chained.add(rank)
+        if self._begins(line, text.rstrip(), rank):
             return []
         current = self._open.get(rank)
         if current is None:
@@ -97,7 +98,26 @@ class TracebackReader:
         if rank in self._chained:
             self._chained.discard(rank)
             return []
-        return _raised(raised["name"].rsplit(".", 1)[-1], raised["says"] or "", current.start)
+        return [] if current.ignored else _raised(_last(raised["name"]), raised["says"] or "", current.start)
+
+    def _begins(self, line: Line, text: str, rank: str) -> bool:
+        """Whether the line is a traceback's head, or stands before one."""
+        if text.endswith(_HEAD):
+            ignored = line.number - self._ignored.pop(rank, -_NEXT) < _NEXT
+            self._open[rank] = _Open(line.number, text[: -len(_HEAD)], ignored)
+        elif any(words in text for words in _CHAIN):
+            self._chained.add(rank)
+        elif text.lstrip().startswith(_IGNORED):
+            self._ignored[rank] = line.number
+        else:
+            return False
+        return True
+
+
+def _last(name: str) -> str:
+    """`torch.cuda.OutOfMemoryError` is an OutOfMemoryError; a class that is only called `error` keeps its module."""
+    module, _, bare = name.rpartition(".")
+    return bare if bare[:1].isupper() else f"{module.rpartition('.')[2]}.{bare}"
 
 
 def _raised(name: str, says: str, start: int) -> list[Finding]:
@@ -121,6 +141,8 @@ def _without(prefix: str, text: str) -> str:
     """The line without what stood before the traceback's head: a logger's time and name, blanks, or nothing."""
     if not prefix:
         return text
+    if prefix.endswith(_GROUP):
+        return text.lstrip(" ").removeprefix("| ")
     head = text[: len(prefix)]
     if prefix.isspace():
         return text[len(head) - len(head.lstrip()) if head.strip() else len(head) :]

@@ -60,7 +60,7 @@ def with_suffix(text: str) -> float:
     parts = _PARTS.findall(text)
     if not parts:
         return number(text)
-    return sum(float(value) * FACTORS[unit] for value, unit in parts)
+    return sum(_scaled(float(value), unit) for value, unit in parts)
 
 
 def convert(text: str, unit: str) -> float:
@@ -69,4 +69,10 @@ def convert(text: str, unit: str) -> float:
     Raises:
         ValueError: when the text is no number.
     """
-    return with_suffix(text) if unit == "auto" else number(text) * FACTORS[unit]
+    return with_suffix(text) if unit == "auto" else _scaled(number(text), unit)
+
+
+def _scaled(value: float, unit: str) -> float:
+    """In the base unit; divided where the unit is a part of it, so that 17.5 % is 0.175 and no neighbour of it."""
+    factor = FACTORS[unit]
+    return value / round(1 / factor) if factor < 1 else value * factor

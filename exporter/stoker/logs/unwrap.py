@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _RANK = re.compile(
     r"\s*(?:"
     r"\[(?:default|rank|Rank|RANK)[ :]?(?P<bracket>\d{1,6})\]:?\s?"  # [rank3]: [default0]: [Rank 0] [rank 0]
-    r"|(?P<slurm>\d{1,5}): (?=\S)"  # Slurm's srun --label:  7: text
+    r"|(?P<slurm>\d{1,5}): (?= ?\S)"  # Slurm's srun --label:  7: text; Megatron's own lines begin with a blank
     r")"
 )
 _OTHER = re.compile(
@@ -32,7 +32,13 @@ _INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]?(?P<rank>\d{1,6})[\])]")
 _WITHIN = 120
 # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
 _GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
+#  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
+_AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
 _MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE")
+_FAILURES = ("error", "err", "exception", "exc_info", "stack", "traceback")
+# time=2026-01-23T06:33:37Z level=ERROR msg="text with \"quotes\"" error="text"
+_LOGFMT = re.compile(r"^[\w.]+=\S+ ")
+_LOGFMT_TEXT = re.compile(r'(?<=\s)(?:msg|message|err|error)="((?:[^"\\]|\\.)*)"')
 
 
 def unwrap(text: str) -> tuple[str, str]:
@@ -57,14 +63,23 @@ def unwrap(text: str) -> tuple[str, str]:
 
 
 def unglue(text: str) -> list[str]:
-    """The records of a line onto which two ranks wrote without a line end between them; mostly the line itself."""
-    return _GLUED.split(text) if "[rank" in text[1:] else [text]
+    """The records of a line onto which two ranks, or a progress bar and a logger, wrote without a line end between them.
+
+    Mostly the line itself. A bar comes last: its postfix only says again what the logger says better.
+    """
+    if "[rank" in text[1:]:
+        return _GLUED.split(text)
+    if "it/s" in text or "s/it" in text:
+        return _AFTER_BAR.split(text, 1)[::-1]
+    return [text]
 
 
 def messages(text: str) -> Iterator[str]:
-    """The lines inside the message of a JSON line (Docker's, or an application's own); nothing for other lines."""
+    """The lines inside the message of a JSON line (Docker's, or an application's own) or a logfmt line; nothing for other lines."""
     bare = text.strip()
     if not (bare.startswith("{") and bare.endswith("}")):
+        if _LOGFMT.match(bare) is not None:
+            yield from (match[1].replace('\\"', '"') for match in _LOGFMT_TEXT.finditer(bare))
         return
     try:
         record = json.loads(bare)
@@ -72,8 +87,8 @@ def messages(text: str) -> Iterator[str]:
         return
     if not isinstance(record, dict):
         return
-    for key in _MESSAGES:
+    message = next((key for key in _MESSAGES if isinstance(record.get(key), str)), "")
+    for key in (message, *_FAILURES):
         value = record.get(key)
         if isinstance(value, str):
             yield from (line for line in re.split(r"[\r\n]+", value) if line.strip())
-            return
