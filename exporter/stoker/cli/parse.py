@@ -8,16 +8,17 @@ import re
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from stoker.catalog import complete
 from stoker.config import find_config, load_settings
 from stoker.documents import Position, Problems
-from stoker.errors import UsageError
+from stoker.errors import SourceError, UnavailableError, UsageError
 from stoker.logs.fold import Fold
 from stoker.logs.formats import compile_formats
 from stoker.logs.interpreter import Interpreter
 from stoker.server.exposition import Exposition, number
+from stoker.sources.compressed import blocks
 from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _SHAPES = 20
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = commands.add_parser("parse", help="read a log once and show what would be exported")
-    parser.add_argument("file", metavar="FILE", help="the log; - for standard input")
+    parser.add_argument("file", metavar="FILE", help="the log, also packed with gzip or zstd; - for standard input")
     parser.add_argument("--format", choices=["table", "jsonl", "openmetrics"], default="table", help="what is shown")
     parser.add_argument(
         "--formats", metavar="NAMES", default="auto", help="log formats to try, with commas (default: auto)"
@@ -58,36 +59,40 @@ def run(args: argparse.Namespace) -> int:
         clock=time.time,
         on_unread=lambda text: shapes.update([shape(text)]),
     )
-    observations = _observations(args.file, interpreter)
+    damages: list[SourceError] = []
+    observations = _observations(args.file, interpreter, damages)
     if args.format == "jsonl":
         for each in observations:
             print(_json(each))
-        return 0
-    fold = Fold(pack.catalog)
-    for each in observations:
-        fold.add(each)
-    if args.format == "openmetrics":
-        sys.stdout.write(Exposition().render(fold.samples(), openmetrics=True).decode())
-        return 0
-    _table(fold, interpreter, shapes)
+    else:
+        fold = Fold(pack.catalog)
+        for each in observations:
+            fold.add(each)
+        if args.format == "openmetrics":
+            sys.stdout.write(Exposition().render(fold.samples(), openmetrics=True).decode())
+        else:
+            _table(fold, interpreter, shapes)
+    sys.stdout.flush()
+    for damage in damages:  # after what stood before it
+        raise damage
     return 0
 
 
-def _observations(file: str, interpreter: Interpreter) -> Iterator[Observation]:
-    if file == "-":
-        yield from _read(sys.stdin.buffer, interpreter)
-        return
+def _observations(file: str, interpreter: Interpreter, damages: list[SourceError]) -> Iterator[Observation]:
     try:
-        with open(file, "rb") as stream:
-            yield from _read(stream, interpreter)
+        for block in _standard_input() if file == "-" else blocks(file):
+            yield from interpreter.feed(block)
+    except UnavailableError:
+        raise
+    except SourceError as error:
+        damages.append(error)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; name a log file, or - for standard input") from error
-
-
-def _read(stream: BinaryIO, interpreter: Interpreter) -> Iterator[Observation]:
-    while block := stream.read(_BLOCK):
-        yield from interpreter.feed(block)
     yield from interpreter.flush()
+
+
+def _standard_input() -> Iterator[bytes]:
+    return iter(lambda: os.read(sys.stdin.fileno(), _BLOCK), b"")
 
 
 def _json(each: Observation) -> str:

@@ -1,0 +1,66 @@
+"""The gate to compressed files: gzip through the standard library, Zstandard through the program `zstd`.
+
+What a file is, its first bytes say, not its name: a rotated log may be called `train.log.2`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from stoker.errors import SourceError, UnavailableError
+from stoker.sources.programs import find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def blocks(path: str) -> Iterator[bytes]:
+    """The content of a file, unpacked where it is packed, in blocks.
+
+    Raises:
+        OSError: when it cannot be opened or read.
+        SourceError: when its packed data is damaged or cut off; everything before that was given.
+        UnavailableError: when what unpacks it is not on this machine.
+    """
+    with open(path, "rb") as file:
+        first = file.read(len(_ZSTD))
+        file.seek(0)
+        if first.startswith(_GZIP):
+            yield from _gzip(file, path)
+        elif first == _ZSTD:
+            yield from _zstd(path)
+        else:
+            yield from iter(lambda: file.read(_BLOCK), b"")
+
+
+def _gzip(file: BinaryIO, path: str) -> Iterator[bytes]:
+    try:
+        with gzip.open(file) as unpacked:
+            # one system call's worth at a time: what stands before a damage is given
+            yield from iter(lambda: unpacked.read1(_BLOCK), b"")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SourceError(f"{path}: the packed data is damaged or cut off: {error}") from error
+
+
+def _zstd(path: str) -> Iterator[bytes]:
+    try:
+        program = find("zstd")
+    except UnavailableError as error:
+        raise UnavailableError(f"{path}: zstd is not on PATH; install it, or unpack the file first") from error
+    command = [program, "-dcq", "--", path]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            output, complaints = cast("BinaryIO", process.stdout), cast("BinaryIO", process.stderr)
+            yield from iter(lambda: output.read(_BLOCK), b"")
+            says = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+            if process.wait():
+                raise SourceError(f"{path}: the packed data is damaged or cut off: {says.rpartition(': ')[2]}")
+        finally:
+            process.kill()  # when nobody wants the rest
