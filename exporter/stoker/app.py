@@ -10,7 +10,6 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,10 +22,10 @@ from stoker.config import Loaded, Settings, load_settings
 from stoker.config.load import state_dir
 from stoker.detect.run_watch import RunWatch
 from stoker.detect.service_watch import ServiceWatch
-from stoker.documents import Position, Problems
+from stoker.documents import Problems
 from stoker.errors import MistakeError, StokerError
 from stoker.logs.engine import LogEngine
-from stoker.logs.formats import compile_formats
+from stoker.logs.formats_sources import formats_of
 from stoker.logs.state import KeptMapping
 from stoker.metrics import Sample, own
 from stoker.server.exposition import Exposition
@@ -164,11 +163,7 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> 
     """
     problems = Problems()
     descs = catalog(pack.metrics)
-    formats = {}
-    for source in settings.sources:
-        formats[str(source.name)] = compile_formats(
-            pack.formats, source.formats, descs, problems, partial(_given, source.at.value("formats"))
-        )
+    formats = formats_of(settings.sources, pack.formats, descs, problems)
     problems.raise_if_any()
     return LogEngine(
         settings,
@@ -180,10 +175,6 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> 
         host=socket.gethostname(),
         identify=nvml.identify if nvml is not None else lambda _: None,
     )
-
-
-def _given(position: Position, _: str) -> Position:
-    return position
 
 
 def build_parts(settings: Settings, pack: Pack, machine: Machine) -> list[Part]:

@@ -13,6 +13,7 @@ from stoker.cli.reference import command_line
 from stoker.config import Settings, find_config, load_settings
 from stoker.documents import Problems
 from stoker.generate.output import artifacts
+from stoker.logs.formats_sources import formats_of
 from stoker.spec.notify import load_notify
 from stoker.spec.pack import Pack, load_pack
 
@@ -49,6 +50,8 @@ def checked_pack(config: str | None, *, use_config: bool = True) -> Checked:
     if not problems.found:
         pack = complete(replace(pack, links=loaded.settings.links, receivers=notify.names))
         check_pack(pack, problems)
+        if not problems.found:  # a format's own mistakes are said once
+            formats_of(loaded.settings.sources, pack.formats, pack.catalog, problems)
     return Checked(pack, loaded.settings, problems, {**pack.texts, **loaded.texts})
 
 

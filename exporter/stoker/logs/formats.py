@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from stoker.documents import Position, Text, nearest
+from stoker.documents import Position, nearest
 from stoker.logs.backtracking import backtracks
 from stoker.logs.finding import Keys
+from stoker.logs.formats_checks import check_pattern, check_words, place_of
 from stoker.logs.keys import bare, keys_regex, pairs
 from stoker.logs.literals import required
 from stoker.logs.readers import READERS
+from stoker.logs.routes import fold
 from stoker.logs.units import FACTORS
-from stoker.logs.unwrap import unwrap
 from stoker.metrics import Desc, Kind
 from stoker.spec.words import expand
 
@@ -44,12 +45,23 @@ class Action(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A label's value: fixed text, or a group (folded when it is a path)."""
+    """A label's value: fixed text, a group (folded when it is a path), or a mixture of text and groups."""
 
     name: str
     text: str
     group: str
     route: bool
+    mixed: bool
+
+    def value(self, groups: Mapping[str, str | None]) -> str:
+        """The value on a line that matched."""
+        if self.mixed:
+            return _GROUP.sub(lambda match: _printed(groups[match[2]], route=bool(match[1])), self.text)
+        return _printed(groups[self.group], route=self.route) if self.group else self.text
+
+
+def _printed(text: str | None, *, route: bool) -> str:
+    return fold(text or "") if route else text or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,8 @@ def compile_formats(
     for name in names:
         if name not in formats:
             position = where(name) if where else Position("", 0, 0)
-            problems.add(position, "unknown-format", f"there is no log format {name}", nearest(name, formats))
+            right = nearest(name, formats) or f"known: {', '.join(sorted(formats))}"
+            problems.add(position, "unknown-format", f"there is no log format {name}", right)
             continue
         made.append(_format(name, formats[name], descs, problems))
     return CompiledFormats(tuple(sorted(made, key=lambda each: (-each.priority, each.name))), descs)
@@ -148,11 +161,13 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         right = nearest(spec.reader, READERS) or f"one of {', '.join(READERS)}"
         problems.add(spec.at.value("reader"), "unknown-reader", f"{name}: there is no reader {spec.reader}", right)
     for metric in (*spec.keys.values(), *((spec.others,) if spec.others else ())):
-        _desc(name, metric, "set", descs, _where(metric, spec.at.value("keys")), problems)
+        _desc(name, metric, "set", descs, place_of(metric, spec.at.value("keys")), problems)
     for unit in spec.units.values():
         _unit(name, unit, spec.at.value("units"), problems)
-    patterns = (_pattern(name, pattern, descs, problems) for pattern in spec.patterns)
+    if not spec.patterns and spec.reader is None:
+        problems.add(spec.at.key("kind"), "reads-nothing", f"{name}: the format reads nothing", "give it patterns")
     when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None
+    patterns = [_pattern(name, pattern, when, descs, problems) for pattern in spec.patterns]
     return CompiledFormat(
         name=str(name),
         kind=str(spec.kind),
@@ -180,11 +195,13 @@ def _unit(name: str, unit: str, where: Position, problems: Problems) -> bool:
 
 
 def _regex(name: str, text: str, where: Position, problems: Problems) -> re.Pattern[str] | None:
+    check_words(name, text, where, problems)
     expanded = expand(text)
     try:
         regex = re.compile(expanded)
     except (re.error, OverflowError) as error:
-        problems.add(where, "regex", f"{name}: no regular expression: {error}", "correct it")
+        says = str(error).partition("'")[0].strip()  # what follows may quote words that are written out
+        problems.add(where, "regex", f"{name}: no regular expression: {says}", "correct it")
         return None
     if danger := backtracks(expanded):
         problems.add(where, "regex", f"{name}: {danger}, which can take forever on a line", "write it without nesting")
@@ -192,19 +209,22 @@ def _regex(name: str, text: str, where: Position, problems: Problems) -> re.Patt
     return regex
 
 
-def _pattern(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledPattern | None:
+def _pattern(
+    name: str, spec: PatternSpec, when: re.Pattern[str] | None, descs: Mapping[str, Desc], problems: Problems
+) -> CompiledPattern | None:
+    before = len(problems.found)
     regex = _regex(name, spec.regex, spec.at.value("regex"), problems)
     if regex is None:
         return None
     actions = []
     for op, table in (("set", spec.set), ("inc", spec.inc), ("observe", spec.observe)):
         for metric, value in table.items():
-            desc = _desc(name, metric, op, descs, _where(metric, spec.at.value(op)), problems)
+            desc = _desc(name, metric, op, descs, place_of(metric, spec.at.value(op)), problems)
             group = value if isinstance(value, str) else ""
             if group and group not in regex.groupindex:
                 right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
                 problems.add(
-                    _where(group, spec.at.value(op)), "unknown-group", f"{name}: there is no group {group}", right
+                    place_of(group, spec.at.value(op)), "unknown-group", f"{name}: there is no group {group}", right
                 )
                 continue
             unit = str(spec.units.get(group, "")) if group else ""
@@ -225,18 +245,15 @@ def _pattern(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: 
         time_format=str(spec.time_format) if spec.time_format else None,
         incident=str(spec.incident or ""),
     )
-    samples = spec.sample if isinstance(spec.sample, tuple) else (spec.sample,)
-    for sample in samples:
-        if not regex.search(str(sample)) and not regex.search(unwrap(str(sample))[1]):
-            says = f"{name}: the pattern does not read its own sample"
-            problems.add(_where(sample, spec.at.value("sample")), "sample", says, "correct the pattern or the sample")
+    if len(problems.found) == before:  # the rest would be said twice
+        check_pattern(name, spec, compiled, when, problems)
     return compiled
 
 
 def _keys(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: Problems) -> dict[str, Action]:
     found = {}
     for key, metric in spec.keys.items():
-        desc = _desc(name, metric, "set", descs, _where(metric, spec.at.value("keys")), problems)
+        desc = _desc(name, metric, "set", descs, place_of(metric, spec.at.value("keys")), problems)
         unit = str(spec.units.get(key, ""))
         if not _unit(name, unit, spec.at.value("units"), problems) or desc is None:
             continue
@@ -253,14 +270,18 @@ def _labels(
     for label, text in spec.labels.items():
         if label not in known and actions:
             right = nearest(label, known) or f"its labels: {', '.join(sorted(known))}"
-            where = _where(label, spec.at.value("labels"))
-            problems.add(where, "unknown-label", f"{name}: none of its metrics has the label {label}", right)
-        match = _GROUP.fullmatch(text)
-        if match and match[2] not in regex.groupindex:
-            says = f"{name}: there is no group {match[2]}"
-            problems.add(spec.at.value("labels"), "unknown-group", says, nearest(match[2], regex.groupindex))
+            at = place_of(label, spec.at.value("labels"))
+            problems.add(at, "unknown-label", f"{name}: none of its metrics has the label {label}", right)
+        unknown = [group for _, group in _GROUP.findall(text) if group not in regex.groupindex]
+        for group in unknown:
+            right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
+            at = place_of(text, spec.at.value("labels"))
+            problems.add(at, "unknown-group", f"{name}: there is no group {group}", right)
+        if unknown:
             continue
-        found.append(Label(str(label), str(text), match[2] if match else "", bool(match and match[1])))
+        match = _GROUP.fullmatch(text)
+        mixed = match is None and _GROUP.search(text) is not None
+        found.append(Label(str(label), str(text), match[2] if match else "", bool(match and match[1]), mixed))
     return tuple(found)
 
 
@@ -276,7 +297,3 @@ def _desc(
         problems.add(where, "operation", f"{name}: {metric} is a {desc.kind} and cannot be {op}", f"use {right}")
         return None
     return desc
-
-
-def _where(text: object, fallback: Position) -> Position:
-    return text.position if isinstance(text, Text) and text.position.line else fallback

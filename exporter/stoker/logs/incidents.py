@@ -10,6 +10,21 @@ _AFTER = 5000
 """Lines within which a weak sign is taken for the aftermath of a failure."""
 _MOST = 1000
 
+KINDS = (
+    "oom",
+    "nccl",
+    "cuda",
+    "ecc",
+    "dataloader",
+    "exception",
+    "killed",
+    "preempted",
+    "timeout",
+    "overload",
+    "bad_request",
+    "other",
+)
+"""Kinds of failures that a format may name."""
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ecc", re.compile(r"uncorrectable ECC|ECC error encountered", re.IGNORECASE)),
     (

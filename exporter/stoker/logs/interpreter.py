@@ -13,7 +13,6 @@ from stoker.logs.lines import Line, Splitter
 from stoker.logs.matcher import LiteralMatcher, Matcher
 from stoker.logs.quoting import quoted
 from stoker.logs.readers import READERS
-from stoker.logs.routes import fold
 from stoker.logs.times import kernel_time, line_time, start_time
 from stoker.logs.units import convert
 from stoker.logs.unwrap import messages, unglue, unwrap
@@ -191,10 +190,7 @@ class Interpreter:
     ) -> list[Observation]:
         groups = match.groupdict()
         rank = groups.get("rank") or rank
-        labels = {}
-        for label in pattern.labels:
-            value = (groups.get(label.group) or "") if label.group else label.text
-            labels[label.name] = fold(value) if label.route else value
+        labels = {label.name: label.value(groups) for label in pattern.labels}
         if pattern.time and groups.get(pattern.time):
             when = line_time(groups[pattern.time] or "", pattern.time_format, self._zone, self._clock())
         else:

@@ -19,9 +19,15 @@ WORDS: dict[str, str] = {
     "timestamp": r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[-+][0-9]{2}:?[0-9]{2})?",
 }
 
+_BRACES = re.compile(r"(?<![\\\w])\{([A-Za-z_]\w*)\}")
 _WORD = re.compile(r"\{(" + "|".join(WORDS) + r")\}")
 
 
 def expand(regex: str) -> str:
     """The regular expression with its words written out."""
     return _WORD.sub(lambda match: WORDS[match[1]], regex)
+
+
+def unknown_words(regex: str) -> list[str]:
+    """What stands in braces and is no word: no regular expression needs a name in braces there."""
+    return [word for word in _BRACES.findall(regex) if word not in WORDS]
