@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stoker.logs.formats import CompiledPattern
     from stoker.spec.format import PatternSpec
 
-_DEVICE_LABELS = frozenset({"gpu", "uuid"})
-"""Found out by the store from the address on the bus."""
+_DEVICE_LABELS = frozenset({"gpu", "uuid", "severity"})
+"""Found out by the store from the address on the bus, or said by few lines only."""
 _FORMS = ("iso", "epoch")
 
 
