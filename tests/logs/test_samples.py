@@ -87,3 +87,11 @@ def test_a_sample_gives_the_same_among_all_formats_as_alone(name: str) -> None:
         assert {(each.metric, each.labels, each.value) for each in own} <= {
             (each.metric, each.labels, each.value) for each in found
         }
+
+
+def test_two_records_on_one_line_are_one_line() -> None:
+    bar = "17%|##   | 10/60 [00:00<00:01, 29.17it/s, loss=0.738]"
+    logged = "11/22/2026 19:18:40 - INFO - __main__ - [RANK 0] epoch 0 step 10: loss=0.7380 lr=9.01e-04"
+    found, one = read([f" {bar}{logged}\n".encode()])
+    assert [each.value for each in found if each.metric == "stoker_train_loss"] == [0.738]
+    assert (one.stats.lines, one.stats.matched.total()) == (1, 1)

@@ -72,9 +72,5 @@ class Reader(Protocol):
         """Findings of the line, an empty list when it is the reader's own and says nothing yet."""
 
     @property
-    def open(self) -> bool:
-        """Whether a record has begun and not ended: a restart has to read it again from its start."""
-
-    @property
     def awake(self) -> bool:
-        """Whether the next line is for this reader whatever it contains; an open one always is."""
+        """Whether the next line is for this reader whatever it contains."""

@@ -66,9 +66,10 @@ def _printed(text: str | None, *, route: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPattern:
-    """A pattern ready to be searched for."""
+    """A pattern ready to be searched for; see `required` for its literals, of which `literal` is the only one or empty."""
 
     regex: re.Pattern[str]
+    literals: frozenset[str]
     literal: str
     actions: tuple[Action, ...]
     labels: tuple[Label, ...]
@@ -100,7 +101,7 @@ class CompiledFormat:
     kind: str
     priority: int
     when: re.Pattern[str] | None
-    when_literal: str
+    when_literals: frozenset[str]
     reader: str
     keys: Keys
     patterns: tuple[CompiledPattern, ...]
@@ -109,10 +110,10 @@ class CompiledFormat:
 
     def literals(self) -> set[str]:
         """Texts of which a line must have one for this format to read it; an empty one when there is no such text."""
-        found = {self.when_literal} if self.when is not None else {pattern.literal for pattern in self.patterns}
-        if self.reader:
-            found |= set(READERS[self.reader].literals)
-        return found if self.patterns or not self.reader else set(READERS[self.reader].literals)
+        read = set(READERS[self.reader].literals) if self.reader else set()
+        if self.when is not None and self.patterns:
+            return read | (self.when_literals or {""})
+        return read.union(*(pattern.literals or {""} for pattern in self.patterns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         kind=str(spec.kind),
         priority=spec.priority,
         when=when,
-        when_literal=required(when.pattern) if when else "",
+        when_literals=required(when.pattern) if when else frozenset(),
         reader=str(spec.reader or ""),
         keys=Keys(
             {str(key): str(metric) for key, metric in spec.keys.items()},
@@ -184,6 +185,10 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         guess=spec.guess,
         echo=spec.echo,
     )
+
+
+def _only(literals: frozenset[str]) -> str:
+    return next(iter(literals)) if len(literals) == 1 else ""
 
 
 def _unit(name: str, unit: str, where: Position, problems: Problems) -> bool:
@@ -234,9 +239,11 @@ def _pattern(
                 actions.append(Action(op, desc, str(group), 0.0 if group else float(value), unit))  # type: ignore[arg-type]
     keys = _keys(name, spec, descs, problems)
     labels = _labels(name, spec, regex, [*actions, *keys.values()], problems)
+    literals = required(regex.pattern)
     compiled = CompiledPattern(
         regex=regex,
-        literal=required(regex.pattern),
+        literals=literals,
+        literal=_only(literals),
         actions=tuple(actions),
         labels=labels,
         keys_regex=keys_regex(keys) if keys else None,

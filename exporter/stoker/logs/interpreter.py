@@ -76,21 +76,15 @@ class Interpreter:
         self._readers: dict[str, Reader] = {
             each.name: READERS[each.reader](each.keys) for each in formats.formats if each.reader
         }
-        self._bits = {each.name: 1 << number for number, each in enumerate(formats.formats)}
         self._matcher: Matcher = LiteralMatcher([each.literals() for each in formats.formats])
         self._losses = False
         self._incidents = Incidents()
         self._zone = timezone
         self._clock = clock
         self._on_unread = on_unread
-        self._open_bytes = 0
+        self._awake = 0
         self.context = ""
         self.stats = LineStats(errors=self._splitter.errors)
-
-    @property
-    def pending(self) -> int:
-        """Bytes whose effect is not complete: a restart has to read them again."""
-        return self._splitter.pending + self._open_bytes
 
     def feed(self, data: bytes) -> list[Observation]:
         """What the lines that end in `data` say."""
@@ -99,9 +93,7 @@ class Interpreter:
 
     def flush(self) -> list[Observation]:
         """What a last line without end says."""
-        found = self._lines(self._splitter.flush())
-        self._open_bytes = 0
-        return found
+        return self._lines(self._splitter.flush())
 
     def _lines(self, lines: list[Line]) -> list[Observation]:
         texts: list[tuple[Line, str, str]] = []
@@ -110,39 +102,48 @@ class Interpreter:
                 rank, bare = unwrap(text)
                 texts.append((line, rank, bare))
         found: list[Observation] = []
-        last = None
+        last, name = None, ""
         for (line, rank, text), mask in zip(texts, self._matcher.scan([text for _, _, text in texts]), strict=True):
             if line is not last:
                 last = line
                 self.stats.lines += 1
                 self._incidents.line()
-                self._open_bytes += line.size
-            found += self._line(line, rank, text, mask)
-            if not any(reader.open for reader in self._readers.values()):
-                self._open_bytes = 0
+                name = ""
+            said, reader = self._line(line, rank, text, mask)
+            found += said
+            if not name:
+                name = reader
+                self.stats.matched[name] += 1
+            elif name == "none" != reader:  # two records on one line are one line
+                self.stats.matched[name] -= 1
+                name = reader
+                self.stats.matched[name] += 1
         return found
 
-    def _line(self, line: Line, rank: str, text: str, mask: int) -> list[Observation]:
+    def _line(self, line: Line, rank: str, text: str, mask: int) -> tuple[list[Observation], str]:
+        """(observations, the format that gave them or `none`)."""
         found, name, claimed = self._record(line, rank, text, mask)
-        if not claimed:
-            inner = [unwrap(message) for message in messages(text)]
+        if not claimed and (inner := [unwrap(message) for message in messages(text)]):
             for (who, message), bits in zip(inner, self._matcher.scan([message for _, message in inner]), strict=True):
                 more, other, own = self._record(line, who or rank, message, bits)
                 found += more
                 name, claimed = (other if more else name), claimed or own
-        self.stats.matched[name if found or not claimed else "none"] += 1
         if not claimed and self._on_unread is not None:
             self._on_unread(line.text)
-        return found
+        return found, name if found else "none"
 
     def _record(self, line: Line, rank: str, text: str, mask: int) -> tuple[list[Observation], str, bool]:
         """(observations, the format's name, whether a format took it for its own)."""
-        for each in self._formats.formats:
-            if not mask & self._bits[each.name] and not (each.reader and self._readers[each.name].awake):
-                continue
+        wanted = mask | self._awake
+        while wanted:
+            bit = wanted & -wanted  # the first format is the most specific one
+            wanted ^= bit
+            each = self._formats.formats[bit.bit_length() - 1]
             if each.guess and self.context == "inference":
                 continue
             got = self._try(each, line, text, rank)
+            if each.reader:
+                self._awake = self._awake | bit if self._readers[each.name].awake else self._awake & ~bit
             if got is None:
                 continue
             if each.echo and self._losses:
@@ -156,7 +157,7 @@ class Interpreter:
 
     def _try(self, each: CompiledFormat, line: Line, text: str, rank: str) -> list[Observation] | None:
         """Observations of a format, None when the line is not its own."""
-        if each.when is not None and (each.when_literal not in text or not each.when.search(text)):
+        if each.when is not None and not each.when.search(text):
             return None
         if each.reader:
             try:

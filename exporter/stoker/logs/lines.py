@@ -23,12 +23,10 @@ class Line(NamedTuple):
     Attributes:
         number: of the physical line, from 1.
         text: the line.
-        size: bytes from its start up to and including its end.
     """
 
     number: int
     text: str
-    size: int
 
 
 class Splitter:
@@ -44,11 +42,6 @@ class Splitter:
         self._dropped = 0
         self._number = 1
         self.errors: Counter[str] = Counter()
-
-    @property
-    def pending(self) -> int:
-        """Bytes of the line that has not ended yet."""
-        return len(self._rest) + self._dropped
 
     def feed(self, data: bytes) -> list[Line]:
         """The lines that end in `data`."""
@@ -81,7 +74,6 @@ class Splitter:
         self._rest, self._dropped = b"", 0
         if dropped:
             self.errors["too_long"] += 1
-        size = len(raw) + dropped + 1
         if not raw:
             return None
         if b"\0" in raw:
@@ -94,5 +86,6 @@ class Splitter:
             if not dropped or error.start < len(raw) - 4:
                 self.errors["decode"] += 1
             text = raw.decode("utf-8", "replace")
-        text = _ESCAPES.sub("", text)
-        return Line(self._number, text, size) if text.strip() else None
+        if not text.isprintable():
+            text = _ESCAPES.sub("", text)
+        return Line(self._number, text) if text.strip() else None

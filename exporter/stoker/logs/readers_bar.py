@@ -41,11 +41,6 @@ class KerasReader:
         self._done = False
 
     @property
-    def open(self) -> bool:
-        """Never."""
-        return False
-
-    @property
     def awake(self) -> bool:
         """Never."""
         return False

@@ -25,11 +25,6 @@ class CsvReader:
         self._columns: tuple[str, ...] = ()
 
     @property
-    def open(self) -> bool:
-        """Never: each row speaks for itself."""
-        return False
-
-    @property
     def awake(self) -> bool:
         """After a header."""
         return bool(self._columns)

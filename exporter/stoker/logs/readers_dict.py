@@ -50,11 +50,6 @@ class DictReader:
         self._keys = keys
 
     @property
-    def open(self) -> bool:
-        """Never: each line speaks for itself."""
-        return False
-
-    @property
     def awake(self) -> bool:
         """Never."""
         return False

@@ -36,11 +36,6 @@ class KernelReader:
         self._losing = ""
 
     @property
-    def open(self) -> bool:
-        """Never for long."""
-        return False
-
-    @property
     def awake(self) -> bool:
         """After the first half of a report on two lines."""
         return bool(self._losing)

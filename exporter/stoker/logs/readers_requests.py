@@ -32,11 +32,6 @@ class RayServeReader:
         self._known: dict[str, None] = {}
 
     @property
-    def open(self) -> bool:
-        """Never."""
-        return False
-
-    @property
     def awake(self) -> bool:
         """Never."""
         return False

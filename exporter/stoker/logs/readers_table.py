@@ -42,11 +42,6 @@ class LightningReader:
         self._table = False
 
     @property
-    def open(self) -> bool:
-        """Never: each line speaks for itself."""
-        return False
-
-    @property
     def awake(self) -> bool:
         """Beside a bar, or in a table."""
         return self._beside or self._table

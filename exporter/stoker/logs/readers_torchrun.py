@@ -39,11 +39,6 @@ class TorchrunReader:
         self._rank = ""
 
     @property
-    def open(self) -> bool:
-        """Whether a report has begun."""
-        return bool(self._start)
-
-    @property
     def awake(self) -> bool:
         """In a report, and on the line after a rule, which may be one's head."""
         return bool(self._start) or self._rule > 0

@@ -66,11 +66,6 @@ class TracebackReader:
         self._ignored: dict[str, int] = {}
 
     @property
-    def open(self) -> bool:
-        """Whether a traceback has begun."""
-        return bool(self._open)
-
-    @property
     def awake(self) -> bool:
         """In a traceback."""
         return bool(self._open)

@@ -78,7 +78,7 @@ def messages(text: str) -> Iterator[str]:
     """The lines inside the message of a JSON line (Docker's, or an application's own) or a logfmt line; nothing for other lines."""
     bare = text.strip()
     if not (bare.startswith("{") and bare.endswith("}")):
-        if _LOGFMT.match(bare) is not None:
+        if '="' in bare and _LOGFMT.match(bare) is not None:
             yield from (match[1].replace('\\"', '"') for match in _LOGFMT_TEXT.finditer(bare))
         return
     try:
