@@ -111,8 +111,8 @@ class CompiledFormat:
     def literals(self) -> set[str]:
         """Texts of which a line must have one for this format to read it; an empty one when there is no such text."""
         read = set(READERS[self.reader].literals) if self.reader else set()
-        if self.when is not None and self.patterns:
-            return read | (self.when_literals or {""})
+        if self.when_literals and self.patterns:
+            return read | self.when_literals
         return read.union(*(pattern.literals or {""} for pattern in self.patterns))
 
 

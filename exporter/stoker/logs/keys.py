@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _PREFIXES = ("eval_", "eval/", "eval-", "val_", "val/", "validation_", "validation-", "valid_", "test_", "test/")
 
 
+# `0,5312` (a decimal comma), `1.234,5`, `1.0.3` and `0x1f` are no numbers that end here; `83ms` and `43.5%` are
+_END = r"(?![0-9]|[.,][0-9]|x[0-9a-fA-F]|[eE]?\u2212)"
+
+
 class Key(NamedTuple):
     """What a key means: a gauge, the unit it is printed in, and the label that the key's own name becomes."""
 
@@ -29,7 +33,7 @@ def keys_regex(keys: Mapping[str, object]) -> re.Pattern[str]:
     names = sorted((str(key) for key in keys), key=len, reverse=True)
     words = "|".join(r"\s+".join(re.escape(part) for part in name.split()) for name in names)
     return re.compile(
-        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+)(?:tensor\(|\[)?['"]?(?P<value>{WORDS["number"]})"""
+        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+)(?:tensor\(|\[)?['"]?(?P<value>{WORDS["number"]}){_END}"""
     )
 
 
