@@ -50,7 +50,9 @@ class SourceSettings:
         "auto", doc="`auto` tries every format; a list of names tries only these."
     )
     from_: Literal["end", "beginning"] = setting(
-        "end", doc="Where to start in files older than the first start; files that appear later are read whole."
+        "end",
+        doc="Where to start in files older than the first start; files that appear later are read whole."
+        " `beginning` reads logs packed with gzip or zstd, too, oldest first.",
     )
     run: str | None = setting(
         None,

@@ -14,6 +14,7 @@ from stoker.logs.store import Store, Stream
 from stoker.metrics import Observation, Sample, own
 from stoker.metrics.longest import LongestGap
 from stoker.sources.files import Event, Follower
+from stoker.sources.files_archives import Archive
 from stoker.sources.kernel import KernelLog, Record, is_device
 from stoker.sources.stdin import StandardInput
 
@@ -81,7 +82,7 @@ class Source:
         self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
         self._gaps = LongestGap()
         self._alive_line: float | None = None
-        self._readings: dict[FollowedFile | None, StreamReading] = {}
+        self._readings: dict[FollowedFile | Archive | None, StreamReading] = {}
         self._former: dict[str, StreamReading] = {}
         self._restored = False
         self._follower: Follower | None = None
@@ -145,7 +146,7 @@ class Source:
                 self.totals.errors[reason] += 1
         self.says = says
 
-    def _reading(self, file: FollowedFile | None) -> StreamReading:
+    def _reading(self, file: FollowedFile | Archive | None) -> StreamReading:
         found = self._readings.get(file)
         if found is None:
             identity = identify(self.settings, file.log if file else self.name, self._host)
@@ -155,9 +156,9 @@ class Source:
             self._readings[file] = found
         return found
 
-    def _know(self, reading: StreamReading, file: FollowedFile) -> None:
+    def _know(self, reading: StreamReading, file: FollowedFile | Archive) -> None:
         """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
-        same = file.path == file.log
+        same = file.path == file.log or isinstance(file, Archive)
         former = next((each for each in self._readings if each is not None and each.log == file.log), None)
         older = self._former.pop(file.log, None) if same else None
         if same and file.start == 0 and former is not None:
@@ -275,6 +276,8 @@ class Source:
         kept: dict[str, Any] = {"totals": totals, "gaps": self._gaps.state()}
         if self._follower is not None and self._follower.started:
             kept["files"] = self._follower.state()
+        if self._follower is not None:
+            kept["archives"] = self._follower.archives.state()
         if self._kernel is not None:
             kept["kernel"] = self._kernel.state()
         return kept
@@ -286,6 +289,8 @@ class Source:
         self._gaps.restore(state["gaps"])
         if self._follower is not None and "files" in state:
             self._follower.restore(state["files"])
+        if self._follower is not None and "archives" in state:
+            self._follower.archives.restore(state["archives"])
         if self._kernel is not None and "kernel" in state:
             self._kernel.restore(state["kernel"])
 

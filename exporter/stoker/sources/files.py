@@ -11,6 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from stoker.sources.files_archives import PACKED, Archive, Archives
 from stoker.sources.files_followed import COMPRESSED, FollowedFile
 from stoker.sources.files_found import Globs
 from stoker.sources.files_position import Position, digest
@@ -48,7 +49,7 @@ class Event(NamedTuple):
     """
 
     kind: Literal["opened", "data", "cut", "ended"]
-    file: FollowedFile
+    file: FollowedFile | Archive
     data: bytes = b""
 
 
@@ -73,6 +74,8 @@ class Follower:
         self._cut: list[Position] = []
         self._wrong: set[tuple[str, str]] = set()
         self._first = True
+        self._packed: list[str] = []
+        self.archives = Archives(lambda path, why: self._complain(path, "compressed", self._wrong, why))
         self.rotations = 0
         self.truncations = 0
         self.behind = False
@@ -116,6 +119,9 @@ class Follower:
         """
         self.behind = False
         names = self._names(now)
+        if self._first and (archive := self._archive(names)) is not None:
+            yield from self._unpacked(archive)
+            return
         for identity in [each for each in self._quiet if each not in names]:
             del self._quiet[identity]
             self._unsought[identity] = self._positions[identity]
@@ -139,10 +145,27 @@ class Follower:
                 elif now - file.quiet_since >= _QUIET:
                     yield from self._rest(file)
 
+    def _archive(self, names: dict[tuple[int, int], _Seen]) -> Archive | None:
+        return self.archives.next(self._packed, [seen.path for seen in names.values()])
+
+    def _unpacked(self, archive: Archive) -> Iterator[Event]:
+        """A turn of an archive; the plain files, which are newer, wait for it."""
+        self.behind = True
+        if archive.offset == archive.start:
+            yield Event("opened", archive)
+        for _ in range(TURN):
+            data = self.archives.read()
+            if not data:
+                yield Event("ended", archive)
+                self.archives.end()
+                return
+            yield Event("data", archive, data)
+
     def _names(self, now: float) -> dict[tuple[int, int], _Seen]:
         """What matches and is a file, by device and inode."""
         names: dict[tuple[int, int], _Seen] = {}
         wrong: set[tuple[str, str]] = set()
+        self._packed = []
         for path in self._globs.paths(now):
             try:
                 status = os.stat(path)
@@ -152,7 +175,11 @@ class Follower:
                 ):  # to nothing, or in a circle; a file that is gone since the folder was read is no fault
                     self._complain(path, "unreadable", wrong, error.strerror)
                 continue
-            if path.endswith(COMPRESSED):
+            if self.archives.knows(path):
+                continue
+            if self._first and self._from_beginning and path.endswith(PACKED) and stat.S_ISREG(status.st_mode):
+                self._packed.append(path)
+            elif path.endswith(COMPRESSED):
                 self._complain(path, "compressed", wrong)
             elif stat.S_ISDIR(status.st_mode):
                 self._complain(path, "directory", wrong)
@@ -340,6 +367,7 @@ class Follower:
 
     def close(self) -> None:
         """Let go of all files; positions stay."""
+        self.archives.close()
         for file in self._files.values():
             position = file.position()
             self._positions[file.identity] = position
