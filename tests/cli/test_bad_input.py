@@ -63,6 +63,17 @@ BAD = {
         1,
         "a repetition without bound stands inside another",
     ),
+    "an empty glob": ("sources: [{name: a, files: ['']}]\n", 1, "a glob is empty; as in /var/log/train/*.log"),
+    "a label of one's own": (
+        "sources: [{name: a, files: [/x], labels: {team: b}}]\n",
+        1,
+        ":1:42: source-label: team is no label here; known: engine",
+    ),
+    "a band without width": (
+        "sources: [{name: a, files: [/x], spike_factor: 0}]\n",
+        1,
+        "range: spike_factor is not above zero; write a number such as 6",
+    ),
     "a source without origin": ("sources: [{name: a}]\n", 1, "source-origin: a source has exactly one origin"),
 }
 

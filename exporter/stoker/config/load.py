@@ -15,6 +15,7 @@ from stoker.documents.position import position_of
 from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
+_LABELS = ("engine",)
 _TEMPLATE_WORDS = {"stem", "name", "parent", "host"}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -117,6 +118,9 @@ def _check_source(source: SourceSettings, problems: Problems) -> None:
         problems.add(
             source.at.position, "source-origin", "a source has exactly one origin", "set files, stdin or kernel"
         )
+    if source.files is not None and not all(source.files):
+        problems.add(source.at.value("files"), "source-origin", "a glob is empty", "as in /var/log/train/*.log")
+    _check_values(source, problems)
     groups: set[str] = set()
     if source.path is not None:
         try:
@@ -134,6 +138,17 @@ def _check_source(source: SourceSettings, problems: Problems) -> None:
             problems.add(
                 position_of(source.timezone), "timezone", f"{source.timezone} is no zone", "as in Europe/Berlin"
             )
+
+
+def _check_values(source: SourceSettings, problems: Problems) -> None:
+    for label in source.labels:
+        if label not in _LABELS:
+            problems.add(
+                source.at.value("labels"), "source-label", f"{label} is no label here", f"known: {', '.join(_LABELS)}"
+            )
+    for name in ("spike_factor", "divergence_ratio"):
+        if getattr(source, name) <= 0:
+            problems.add(source.at.value(name), "range", f"{name} is not above zero", "write a number such as 6")
 
 
 def _check_template(template: str, groups: set[str], source: SourceSettings, key: str, problems: Problems) -> None:

@@ -30,7 +30,10 @@ log = logging.getLogger(__name__)
 
 _CONTEXT = 262_144
 _FORMER = 64
-_REASONS = ("decode", "too_long", "unparsable", "non_finite", "series_limit", "unreadable", "directory", "vanished")
+_LINES = ("decode", "nul", "too_long", "unparsable", "non_finite", "negative")
+_SERIES = ("series_limit", "label_cut", "unknown_metric")
+_FILES = ("unreadable", "read", "directory", "no_file", "compressed", "vanished")
+_REASONS = (*_LINES, *_SERIES, *_FILES, "unavailable", "internal")
 
 
 class Source:

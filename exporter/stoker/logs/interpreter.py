@@ -281,7 +281,7 @@ class Interpreter:
         op, metric, value = finding.op, finding.metric, finding.value
         if not math.isfinite(value):
             if metric not in _NONFINITE:
-                self.stats.errors["nonfinite"] += 1
+                self.stats.errors["non_finite"] += 1
                 return []
             op, value = "inc", 1.0
             labels = {**({"rank": labels["rank"]} if "rank" in labels else {}), "value": _NONFINITE[metric]}
