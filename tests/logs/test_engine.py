@@ -427,3 +427,24 @@ def test_a_stop_in_the_middle_of_a_big_file_loses_nothing(tmp_path: Path) -> Non
     second = Followed(settings(logs), state=state, clock=first.clock)
     assert second.exposed()[REQUESTS] == first.exposed()[REQUESTS]
     assert second.turn()[REQUESTS] == 200_000
+
+
+def test_routes_of_a_service_are_bounded_and_the_rest_share_one(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    limits = Limits(routes_per_service=3)
+    append(tmp_path / "a.log", "".join(f"GET /scan{letter} 404 0.1\n" for letter in "abcdef"))
+    followed = Followed(settings(tmp_path), state=state, limits=limits)
+    followed.turn()
+    followed.kill()
+    followed = Followed(settings(tmp_path), state=state, limits=limits, clock=followed.clock)
+    append(tmp_path / "a.log", "GET /scang 404 0.1\nGET /scana 404 0.1\n")
+    seen = followed.turn()
+    prefix = "stoker_serve_requests_total{source=s,service=s,method=GET,route="
+    assert {series[len(prefix) :]: value for series, value in seen.items() if series.startswith(prefix)} == {
+        "/scana,code=404}": 2,
+        "/scanb,code=404}": 1,
+        "/scanc,code=404}": 1,
+        "{other},code=404}": 4,
+    }
+    assert seen["stoker_serve_request_seconds{source=s,service=s,route={other}}"] == 4
+    assert seen["stoker_log_errors_total{source=s,reason=series_limit}"] > 0

@@ -89,6 +89,9 @@ class Limits:
     series_per_metric: int = setting(10_000, doc="Series that one log metric may have; more are counted as errors.")
     label_length: int = setting(128, doc="Characters of a label value; longer ones are cut.")
     line_length: Size = setting(Size(65536), doc="Bytes of a log line; longer ones are cut and counted.")
+    routes_per_service: int = setting(
+        200, doc="Values of the label `route` for one service; requests to any further route count under `{other}`."
+    )
     values_per_run: int = setting(200, doc="Names that stoker_train_value may have for one run.")
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NAMED = "stoker_train_value"
+_OTHER = "{other}"
 
 
 class _Slot(NamedTuple):
@@ -140,6 +141,8 @@ class Store:
         subject = self._subject(stream, desc, labels, now)
         if subject is not None:
             self._zero(stream, subject, labels, observation.format)
+        if subject is not None and "route" in labels:
+            labels["route"] = self._route(stream, subject, labels["route"])
         watch = self._watch(stream, desc, subject, labels)
         series: Series | None = None
         if watch is None or desc.name not in watch.owns:
@@ -233,6 +236,15 @@ class Store:
             return False
         subject.names.add(labels["name"])
         return True
+
+    def _route(self, stream: Stream, subject: Subject, route: str) -> str:
+        """The route, or what all those share for which a service has no more room: whoever scans a server invents paths."""
+        if route not in subject.names:
+            if len(subject.names) >= self._limits.routes_per_service:
+                stream.errors["series_limit"] += 1
+                return _OTHER
+            subject.names.add(route)
+        return route
 
     def _get(
         self, desc: Desc, labels: Mapping[str, str], subject: Subject | None, errors: Counter[str]
@@ -345,6 +357,9 @@ class Store:
                     series.restore(kept)
                 if run is not None and metric == _NAMED:
                     run.names.add(labels["name"])
+                service = self._subjects.get(("stoker_serve_", labels.get("source", ""), labels.get("service", "")))
+                if service is not None and labels.get("route", _OTHER) != _OTHER:
+                    service.names.add(labels["route"])
 
 
 def _part(family: str, labels: Mapping[str, str]) -> str:

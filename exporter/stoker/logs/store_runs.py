@@ -51,7 +51,7 @@ class Subject:
         watches: by rank, or by engine.
         zeroed: ranks or engines whose counters exist since before their first event.
         series: (metric, label values) of all that end with it.
-        names: values of the label `name` of stoker_train_value.
+        names: values of the label `name` of stoker_train_value; of a service, of the label `route`.
     """
 
     family: str
