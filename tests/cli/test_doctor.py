@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from demo.processes import free_port
+from demo.processes import free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ def doctor(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def config(folder: Path, more: str = "") -> str:
     file = folder / "stoker.yaml"
-    file.write_text(f"listen: 127.0.0.1:{free_port()}\nstate_dir: {folder}/state\ngpu: {{enabled: false}}\n{more}")
+    file.write_text(f"listen: 127.0.0.1:{free_ports(1)[0]}\nstate_dir: {folder}/state\ngpu: {{enabled: false}}\n{more}")
     return str(file)
 
 
@@ -33,7 +33,7 @@ def test_a_machine_on_which_all_works_gives_0_and_a_line_each(tmp_path: Path) ->
 
 
 def test_what_is_broken_gives_1_and_what_to_do(tmp_path: Path) -> None:
-    done = doctor("--config", config(tmp_path), "--prometheus", f"http://127.0.0.1:{free_port()}", "--json")
+    done = doctor("--config", config(tmp_path), "--prometheus", f"http://127.0.0.1:{free_ports(1)[0]}", "--json")
     assert done.returncode == 1
     broken = [each for each in json.loads(done.stdout) if each["state"] == "broken"]
     assert [each["topic"] for each in broken] == ["prometheus"]

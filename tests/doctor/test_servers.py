@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from demo.processes import Processes, free_port
+from demo.processes import Processes, free_ports
 
 from packs import pack_of
 from stoker.doctor.finding import Finding, State
@@ -45,7 +45,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("prometheus")
     (folder / "prometheus.yml").write_text(CONFIG)
     (folder / "rules.yml").write_text(RULES)
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     processes = Processes(folder)
     flags = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={url[7:]}")
     processes.start("prometheus", [find("prometheus"), *flags], cwd=folder)
@@ -103,7 +103,7 @@ def test_clocks_that_differ_are_told(prometheus: str) -> None:
 
 def test_a_silent_address_matters_only_when_it_was_named() -> None:
     pack, _ = pack_of("{}")
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     (named,) = Prometheus(url, asked=True).look(pack)
     (default,) = Prometheus(url, asked=False).look(pack)
     assert (named.state, default.state) == (State.BROKEN, State.ABSENT)

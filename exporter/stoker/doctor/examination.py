@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stoker.config.load import state_dir
 from stoker.doctor import gpu, logs, machine, places, programs, servers
 from stoker.documents import Problems
-from stoker.logs.formats import CompiledFormats, compile_formats
+from stoker.logs.formats_sources import formats_of
 from stoker.sources.machine import Machine
 from stoker.sources.nvml import NvmlGate
 from stoker.sources.pci import Bus
@@ -59,7 +59,8 @@ def examine(
     yield from places.state_folder(state_dir(settings, os.environ))
     yield from machine.host(settings, here)
     yield from _gpus(settings, here, dict(os.environ if env is None else env))
-    yield from logs.sources(settings, _formats(settings, pack))
+    # formats that are wrong are told by the configuration
+    yield from logs.sources(settings, formats_of(settings.sources, pack.formats, pack.catalog, Problems()))
     yield from servers.Prometheus(where.prometheus, asked=where.asked_prometheus).look(pack)
     yield from servers.alertmanager(where.alertmanager, asked=where.asked_alertmanager)
     yield programs.tools()
@@ -80,12 +81,3 @@ def _gpus(settings: Settings, here: Machine, env: Mapping[str, str]) -> Iterator
     wanted = logs.kernel_wanted(settings, gpus=any("answering" in each.says for each in found))
     if wanted is not None:
         yield wanted
-
-
-def _formats(settings: Settings, pack: Pack) -> dict[str, CompiledFormats]:
-    """Of each source; those that are wrong are told by the configuration."""
-    problems = Problems()
-    return {
-        str(source.name): compile_formats(pack.formats, source.formats, pack.catalog, problems)
-        for source in settings.sources
-    }
