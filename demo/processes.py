@@ -84,6 +84,14 @@ class Processes:
         except psutil.Error:
             return False
 
+    def ending(self, started: Started) -> str:
+        """How a program of this process ended: `with exit code 1, saying: ...`, or by which signal."""
+        child = self._children.get(started.pid)
+        code = child.poll() if child is not None else None
+        how = "" if code is None else f" with exit code {code}" if code >= 0 else f" by {signal.Signals(-code).name}"
+        says = self.output(started.name, 1) if code is None or code > 0 else ""
+        return f"{started.name} ended{how}{f', saying: {says}' if says else ''}"
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a program by its name."""
         for started in self.all():

@@ -213,8 +213,7 @@ class Stack:
             self.waiting(what, passed)
             for started in self.processes.all():
                 if not self.processes.alive(started):
-                    says = self.processes.output(started.name, 1)
-                    raise DemoError(f"{started.name} ended: {says} (see {self.folder}/{started.name}.out)")
+                    raise DemoError(f"{self.processes.ending(started)} (see {self.folder}/{started.name}.out)")
             time.sleep(0.1)
         raise DemoError(f"waited {seconds:g} s and never saw that {what}; see {self.folder}/*.out")
 

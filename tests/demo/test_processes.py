@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -42,6 +43,27 @@ def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         DemoError, match=r"^sleeper cannot be started: .*No such file or directory: '/no/such/program'$"
     ):
         Processes(tmp_path).start("sleeper", ["/no/such/program"])
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (
+            "import sys; print('one'); sys.exit('the port is taken')",
+            "sleeper ended with exit code 1, saying: the port is taken",
+        ),
+        ("import os, signal; print('fine'); os.kill(os.getpid(), signal.SIGKILL)", "sleeper ended by SIGKILL"),
+        ("pass", "sleeper ended with exit code 0"),
+    ],
+)
+def test_how_a_program_ended_is_said(tmp_path: Path, program: str, said: str) -> None:
+    processes = Processes(tmp_path)
+    started = processes.start("sleeper", [sys.executable, "-c", program])
+    end = time.monotonic() + 30
+    while processes.alive(started):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert processes.ending(started) == said
 
 
 def test_another_program_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
