@@ -38,9 +38,9 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "nccl",
         re.compile(
-            r"\bNCCL\b.*(?:error|timed? ?out|failure|abort)|DistBackendError|ncclSystemError|ncclInternalError|ncclUnhandledCudaError"
-            r"|ncclRemoteError|Watchdog caught collective|ProcessGroup(?:NCCL|Gloo).*(?:timeout|timed out|stuck|error)"
-            r"|collective operation timeout|gloo/transport|DistNetworkError|DistStoreError|\bRCCL\b.*error|HCCL.*(?:error|timeout)",
+            r"\bNCCL\b.{0,300}?(?:error|timed? ?out|failure|abort)|DistBackendError|ncclSystemError|ncclInternalError|ncclUnhandledCudaError"
+            r"|ncclRemoteError|Watchdog caught collective|ProcessGroup(?:NCCL|Gloo).{0,300}?(?:timeout|timed out|stuck|error)"
+            r"|collective operation timeout|gloo/transport|DistNetworkError|DistStoreError|\bRCCL\b.{0,300}?error|HCCL.{0,300}?(?:error|timeout)",
             re.IGNORECASE,
         ),
     ),
