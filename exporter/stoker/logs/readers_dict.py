@@ -17,8 +17,8 @@ _PAIR = re.compile(
     r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, device='[^']*')?\)?\s*(?=[,}])"""
 )
 _START = re.compile(r"\{\s*['\"]")
-# ... behind the last dictionary: words, but for those of a bar: "  2%|2  | 20/1000 [00:10<08:20,  1.98it/s]"
-_GOES_ON = re.compile(r"(?<![<\d.?/])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
+# ... behind the last dictionary: words, but for those of a bar: "  2%|2  | 20/1000 [00:10<08:20,  1.98it/s]", or in brackets
+_GOES_ON = re.compile(r"(?<![<\d.?/(\[])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
 _MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
 _STEPS = ("stoker_train_step", "stoker_train_steps")
 _EVAL = ("eval_", "test_", "val_", "valid_", "eval/")
