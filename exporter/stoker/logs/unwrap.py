@@ -24,6 +24,8 @@ _OTHER = re.compile(
     # docker logs -t, kubectl logs --timestamps, systemd's cat:  2026-01-23T06:33:37.123456789Z text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) "
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.\-]+ (?!kernel)[\w.\-/@]+(?:\[\d+\])?: "  # journal: Jan 23 06:33:37 host unit[12]: text
+    # journalctl -o short-iso, rsyslog:  2026-01-23T06:33:37+0100 host unit[12]: text
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) [\w.\-]+ (?!kernel)[\w.\-/@]+\[\d+\]: "
     r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
     r")"
 )
