@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.documents import Duration, Position, Problem, Text, duration_text, parse_duration, write_yaml
 from stoker.generate.rule_tests import alert_tests, evaluation, recordings_needed
@@ -21,15 +21,17 @@ from stoker.spec.analysis import recorded_labels
 from stoker.spec.promql import Token, number_text, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stoker.spec.kinds import KindAlert
     from stoker.spec.pack import Domain, Pack
 
 _FLIPS = {">": ("<", ">="), "<": (">", "<="), ">=": ("<", ">"), "<=": (">", "<"), "==": ("!=",), "!=": ("==",)}
 _LISTS = {"by", "on"}
-_DAY = 86400.0
+_LONG = 2 * 3600.0
 _COARSE = "5m"
+_BATCH = 150
+"""Evaluations of a rule that a run of promtool is asked for, if no single test takes more."""
 _BROKEN = re.compile(r"rule: (\w+?)__(\d+), time: [^\n]*err: ")
 _FAILED = re.compile(r'alertname=\\?"(\w+?)__(\d+)\\?"')
 
@@ -163,46 +165,82 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     tests = list(alert_tests(name, alert, domain, pack))
     killed: set[int] = set()
     with tempfile.TemporaryDirectory(prefix="stoker-mutation-") as folder:
-        root = Path(folder)
-        files, groups = _recordings(root, domain, pack)
-        head: dict[str, Any] = {"rule_files": [*files, "alerts.yml"], "group_eval_order": [*groups, "mutants"]}
-        while True:
-            # a mutant whose evaluation fails ends the whole case, so it is noted and taken out before the rest is judged
-            alive = [number for number in range(len(changed)) if number not in killed]
-            mutated = []
-            for number in alive:
-                rule, mutant = changed[number]
-                # the other levels and variants stay as they are: the mutant is held against all that a case expects
-                siblings = [mutant.rule if each is rule else each for each in rules]
-                mutated += [{**_bare(each), "alert": f"{name}__{number}"} for each in siblings]
-            content = {"groups": [{"name": "mutants", "rules": mutated}]}
-            (root / "alerts.yml").write_text(write_yaml(content), encoding="utf-8")
-            files_of_tests: list[str] = []
-            for interval, alike in by_interval(tests).items():
-                document = {**head, "evaluation_interval": interval}
-                document["tests"] = [_asked_of_all(test, name, alive) for test in alike]
-                files_of_tests.append(f"tests-{interval}.yml")
-                (root / files_of_tests[-1]).write_text(write_yaml(document), encoding="utf-8")
-            done = programs.run("promtool", ["test", "rules", *files_of_tests], cwd=root)
-            broken = {int(number) for _, number in _BROKEN.findall(done.output)}
-            killed |= broken or {int(number) for _, number in _FAILED.findall(done.output)}
-            if not broken:
-                break
-    if original in killed:
-        return Verdict(name, original, (), "its own cases fail in promtool")
+        trial = _Trial(Path(folder), name, rules, domain, pack)
+        for batch in trial.batches(tests, changed[-1][1], original):
+            while True:
+                # a mutant whose evaluation fails ends the whole case, so it is noted and taken out before the rest is judged
+                alive = {number: pair for number, pair in enumerate(changed) if number not in killed}
+                done = trial.run(alive, batch)
+                broken = {int(number) for _, number in _BROKEN.findall(done.output)}
+                killed |= broken or {int(number) for _, number in _FAILED.findall(done.output)}
+                if not broken:
+                    break
+            if original in killed:
+                return Verdict(name, original, (), "its own cases fail in promtool")
     if original and not killed:
         return Verdict(name, original, (), _first_line(done.output) or "no mutant was noticed")
     survivors = tuple(mutant.what for number, (_, mutant) in enumerate(changed[:-1]) if number not in killed)
     return Verdict(name, original, survivors)
 
 
-def by_interval(tests: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The tests by how often their rules are evaluated: one that goes on for days need not cost a minute's evaluations."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for test in tests:
-        last = max((parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]), default=0.0)
-        found.setdefault(_COARSE if last > _DAY else evaluation([test]), []).append(test)
-    return found
+class _Paced(NamedTuple):
+    """A test, how often rules are evaluated in it, and how many evaluations that makes."""
+
+    test: dict[str, Any]
+    pace: str
+    cost: float
+
+
+class _Trial:
+    """Holds the mutants of one alert against its tests, in a folder of its own."""
+
+    def __init__(self, root: Path, name: str, rules: Sequence[dict[str, Any]], domain: Domain, pack: Pack) -> None:
+        self._root = root
+        self._name = name
+        self._rules = rules
+        files, groups = _recordings(root, domain, pack)
+        self._head: dict[str, Any] = {"rule_files": [*files, "alerts.yml"], "group_eval_order": [*groups, "mutants"]}
+
+    def batches(self, tests: Sequence[dict[str, Any]], mutant: Mutant, number: int) -> list[list[_Paced]]:
+        """The tests with how often rules are evaluated in them, in batches, those first that cost least.
+
+        Most mutants are noticed by a short test, so that the long ones are asked about a few. A test that goes on for
+        hours need not cost an evaluation each minute, if the rule as it is passes it with fewer.
+        """
+        found = []
+        for test in tests:
+            last = max((parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]), default=0.0)
+            pace = evaluation([test])
+            if last > _LONG and not self.run({number: (self._rules[0], mutant)}, [_Paced(test, _COARSE, 0)]).code:
+                pace = _COARSE
+            found.append(_Paced(test, pace, last / (parse_duration(pace) or 1.0)))
+        batches: list[list[_Paced]] = []
+        cost = 0.0
+        for paced in sorted(found, key=lambda each: each.cost):
+            cost += paced.cost
+            if not batches or cost > _BATCH:
+                batches.append([])
+                cost = paced.cost
+            batches[-1].append(paced)
+        return batches
+
+    def run(self, alive: Mapping[int, tuple[dict[str, Any], Mutant]], batch: Sequence[_Paced]) -> programs.Finished:
+        """Promtool's answer; `alive` has the changed rule and the mutant of each number."""
+        mutated = []
+        for number, (rule, mutant) in alive.items():
+            # the other levels and variants stay as they are: the mutant is held against all that a case expects
+            siblings = [mutant.rule if each is rule else each for each in self._rules]
+            mutated += [{**_bare(each), "alert": f"{self._name}__{number}"} for each in siblings]
+        content = {"groups": [{"name": "mutants", "rules": mutated}]}
+        (self._root / "alerts.yml").write_text(write_yaml(content), encoding="utf-8")
+        files: list[str] = []
+        for interval in sorted({paced.pace for paced in batch}):
+            document = {**self._head, "evaluation_interval": interval}
+            alike = [paced.test for paced in batch if paced.pace == interval]
+            document["tests"] = [_asked_of_all(test, self._name, list(alive)) for test in alike]
+            files.append(f"tests-{interval}.yml")
+            (self._root / files[-1]).write_text(write_yaml(document), encoding="utf-8")
+        return programs.run("promtool", ["test", "rules", *files], cwd=self._root)
 
 
 def _bare(rule: dict[str, Any]) -> dict[str, Any]:
