@@ -249,6 +249,10 @@ def test_a_name_that_is_none_or_taken(name: str, says: str) -> None:
             "1:37: sample: own: the pattern does not read its own sample; correct the pattern or the sample",
         ),
         (
+            "formats: {own: {patterns: [{sample: power 3, regex: 'power (?P<w>{int})', set: {stoker_gpu_power_watts: w}}]}}",
+            "1:81: collected: own: stoker_gpu_power_watts is read by a collector; a log would expose it a second time; ",
+        ),
+        (
             "formats: {own: {patterns: [{sample: aa, regex: '(a+)+$', set: {}}]}}",
             "a repetition without bound stands inside another",
         ),

@@ -6,10 +6,10 @@ import socket
 from typing import TYPE_CHECKING
 
 from machines import write
-from stoker.config import HostSettings, Settings
+from stoker.config import HostSettings, Links, Settings
 from stoker.doctor.finding import State
 from stoker.doctor.machine import host, system
-from stoker.doctor.places import address, configuration, state_folder
+from stoker.doctor.places import address, configuration, links, state_folder
 from stoker.documents import Position, Problem
 from stoker.server.http import Server
 from stoker.server.message import Response, Route
@@ -85,3 +85,11 @@ def test_another_system_is_told_what_it_misses() -> None:
     assert system("linux").state is State.OK
     assert system("darwin").state is State.DEGRADED
     assert "Linux only" in system("darwin").says
+
+
+def test_links_that_nobody_has_set_lead_nowhere() -> None:
+    found = links(Settings())
+    assert found is not None
+    assert found.state is State.DEGRADED
+    assert "which is an example" in found.says
+    assert links(Settings(links=Links(runbooks="https://wiki.example.com/runbooks"))) is None

@@ -6,6 +6,8 @@ import email
 import email.policy
 import json
 import re
+import subprocess
+import sys
 import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any
@@ -102,6 +104,17 @@ def test_a_nan_in_a_followed_log_reaches_people_and_its_end_does_too(
 def test_the_watchdog_is_heard(stack: Stack) -> None:
     files = stack.until("the watchdog", lambda: stack.received("watchdog"), 120)
     assert json.loads(files[0].read_text())["commonLabels"]["alertname"] == "StokerWatchdog"
+
+
+def test_the_doctor_finds_all_of_it_in_order(stack: Stack) -> None:
+    asked = ["--prometheus", stack.url(stack.ports.prometheus), "--alertmanager", stack.url(stack.ports.alertmanager)]
+    command = [sys.executable, "-m", "stoker", "doctor", "--config", f"{stack.folder}/stoker.yaml", *asked, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    found = json.loads(done.stdout)
+    assert [each for each in found if each["state"] == "broken"] == []
+    assert done.returncode == 0
+    fine = {each["topic"] for each in found if each["state"] == "ok"}
+    assert fine >= {"address", "state", "host", "prometheus", "prometheus targets", "prometheus rules", "alertmanager"}
 
 
 def test_every_rule_is_evaluated_without_error(stack: Stack) -> None:

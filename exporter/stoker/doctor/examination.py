@@ -55,6 +55,8 @@ def examine(
     here = Machine()
     yield machine.system()
     yield places.configuration(file, problems)
+    if (links := places.links(settings)) is not None:
+        yield links
     yield from places.address(settings)
     yield from places.state_folder(state_dir(settings, os.environ))
     yield from machine.host(settings, here)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stoker.config import Links
 from stoker.doctor.finding import Finding, State
 from stoker.errors import SourceError
 from stoker.sources.http import get
@@ -97,4 +98,17 @@ def state_folder(folder: Path) -> Iterator[Finding]:
         return
     yield Finding(
         topic, State.OK, f"{folder} {'is' if folder.exists() else 'can be made and is'} writable, {free >> 30} GiB free"
+    )
+
+
+def links(settings: Settings) -> Finding | None:
+    """Whether the links in mails can lead anywhere; None where somebody has said where the runbooks are."""
+    base = str(settings.links.runbooks)
+    if base != str(Links().runbooks):
+        return None
+    right = (
+        "put docs/runbooks, which `stoker generate` writes, where people can read it, and set `links: {runbooks: …}`"
+    )
+    return Finding(
+        "links", State.DEGRADED, f"the runbook links in notifications lead to {base}, which is an example", right
     )
