@@ -170,7 +170,7 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
         },
         "runbook:16: runbook: GpuVeryHot: the runbook's meaning says nothing; write what helps at night",
     ),
-    "no runbook": ({"runbook": ""}, "kind:7: missing-key: runbook is missing; The runbook page."),
+    "no runbook": ({"runbook": ""}, "kind:7: missing-key: runbook is missing; add runbook: The runbook page"),
     "no case": (
         {**EXPR, "cases": "", "expr": f"{BY} (stoker_gpu_power_watts) > 900"},
         "kind:7: cases: GpuVeryHot has no case in which it fires; write one",
@@ -266,3 +266,8 @@ def test_faults_outside_of_alerts(text: str, says: str) -> None:
 def test_every_check_is_in_the_list() -> None:
     files = {path.stem for path in Path(checks.__file__).parent.glob("*.py")} - {"__init__", "view"}
     assert {each.__module__.rsplit(".", 1)[1] for each in checks.CHECKS} == files
+
+
+def test_a_required_key_that_is_misspelled_is_told_once() -> None:
+    says = found(value="", vaule="stoker_gpu_power_watts")
+    assert says == ["vaule:7: unknown-key: vaule is no key here; did you mean value?"]

@@ -76,7 +76,7 @@ def test_without_settings_there_are_mail_and_watchdog() -> None:
         ("receivers: {ml: {email: nobody}}", "1:25 email: 'nobody' is no address; as in oncall@example.com"),
         (
             "slack: {channel: a}",
-            "1:8 missing-key: api_url_file is missing; File with the webhook address that Slack gave.",
+            "1:8 missing-key: api_url_file is missing; add api_url_file: File with the webhook address that Slack gave",
         ),
         ("emial: {}", "1:1 unknown-key: emial is no key here; did you mean email?"),
     ],

@@ -157,10 +157,12 @@ class _Decoder:
         known = settable(cls)
         values: dict[str, Any] = {}
         bad = False
+        meant: set[str] = set()
         for name, item in node:
             if name not in known:
                 right = nearest(name, known) or f"known here: {', '.join(sorted(known))}"
                 self._problems.add(name.position, "unknown-key", f"{name} is no key here", right)
+                meant.update(each for each in known if right == f"did you mean {each}?")
                 continue
             own, kind = known[name]
             value = self.any(item, kind, name)
@@ -169,10 +171,10 @@ class _Decoder:
         for wanted, (own, _) in known.items():
             required = own.default is dataclasses.MISSING and own.default_factory is dataclasses.MISSING
             if required and own.name not in values:
-                self._problems.add(
-                    node.position, "missing-key", f"{wanted} is missing", str(own.metadata.get("doc", ""))
-                )
                 bad = True
+                if wanted not in meant:  # a misspelled one has been told
+                    right = f"add {wanted}: {own.metadata.get('doc', '')}"
+                    self._problems.add(node.position, "missing-key", f"{wanted} is missing", right.rstrip("."))
         if bad:
             return _BAD
         if "at" in _hints(cls) and _hints(cls)["at"] is At:
