@@ -30,6 +30,7 @@ def test_the_blocks_that_are_marked_run(tmp_path: Path) -> None:
         assert done.returncode == 0, block + done.stderr
         said += done.stdout + done.stderr
     assert "stoker_train_nonfinite_total" in said
+    assert re.search(r"^ok    source pretrain: 1 file; 2 of the last 2 lines understood", said, re.MULTILINE)
     alerts, formats = re.search(r"no problems: (\d+) alerts, \d+ metrics, (\d+) log formats", said).groups()  # type: ignore[union-attr]
     assert f"| {alerts} alerts |" in README
     assert f"| {formats} formats, " in README
