@@ -129,6 +129,54 @@ def test_a_gpu_without_ecc_has_none_of_it(gpus: Callable[..., GpuBench]) -> None
     assert not [series for series in found if series.startswith(("ecc", "remap", "retired"))]
 
 
+def test_numbers_that_mean_not_available_are_left_out_wherever_they_are(gpus: Callable[..., GpuBench]) -> None:
+    """Also within an answer of several numbers."""
+    found = one(
+        gpus,
+        utilization=0xFFFFFFFF,
+        memory_used=-1,
+        remapped0=0xFFFFFFFF,
+        remapped2=0xFFFFFFFF,
+        link_errors31=-1,
+        samples1="1000:4294967295",
+    )
+    assert max(found.values()) < 2e11
+    assert "utilization_ratio" not in found
+    assert found["memory_controller_utilization_ratio"] == pytest.approx(0.61)
+    assert "memory_used_bytes" not in found
+    assert found["memory_total_bytes"] == 150754820096
+    assert 'remapped_rows_total{cause="corrected"}' not in found
+    assert found['remapped_rows_total{cause="uncorrected"}'] == 0
+    assert "remap_pending" not in found
+    assert found["remap_failed"] == 0
+    assert 'nvlink_errors_total{link="3",type="recovery"}' not in found
+    assert found['nvlink_errors_total{link="3",type="replay"}'] == 0
+    assert "utilization_peak_ratio" not in found
+
+
+def test_counters_that_go_back_with_a_new_driver_are_told_as_they_are(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    device = bench.machine.devices[0].values
+    device |= {"ecc2": 7, "ecc3": 9, "energy": 5_000}
+    bench.change()
+    bench.values()
+    device |= {"ecc2": 0, "energy": 100}
+    (bench.folder / "proc/driver/nvidia/version").write_text("595.10\n")
+    bench.change()
+    found = bench.values()
+    assert found[f'stoker_gpu_ecc_errors_total{{{G0},type="uncorrected",scope="volatile"}}'] == 0
+    assert found[f'stoker_gpu_ecc_errors_total{{{G0},type="uncorrected",scope="aggregate"}}'] == 9
+    assert found[f"stoker_gpu_energy_joules_total{{{G0}}}"] == pytest.approx(0.1)
+
+
+def test_a_link_that_is_not_there_does_not_hide_those_after_it(gpus: Callable[..., GpuBench]) -> None:
+    found = one(gpus, "link0", "link5")
+    assert sorted(int(series.partition('link="')[2][:-2]) for series in found if series.startswith("nvlink_up")) == [
+        *range(1, 5),
+        *range(6, 18),
+    ]
+
+
 def test_the_pcie_link(gpus: Callable[..., GpuBench]) -> None:
     found = one(gpus, pcie_generation=1, pcie_width=8, pcie_replays=7, field197=11, field198=12)
     assert found['pcie_link_generation{state="current"}'] == 1

@@ -5,6 +5,7 @@
  *     3.lost 1                          every call gives GPU_IS_LOST
  *     3.error.nvmlDeviceGetName 999     this call gives this error; `3.error 999`: every call
  *     3.hang.nvmlDeviceGetName 1        this call does not return until the line is gone; `3.hang 1`: every call
+ *     3.crash.nvmlDeviceGetName 1       this call ends the process
  * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, and while a call hangs.
  *
  * No header is included, so that a compiler without a C library's headers (tcc by itself) can compile it:
@@ -19,6 +20,7 @@ extern long read(int descriptor, void *buffer, unsigned long count);
 extern int close(int descriptor);
 extern char *getenv(const char *name);
 extern int usleep(u32 microseconds);
+extern void abort(void);
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
 enum { GPU_IS_LOST = 15, LIBRARY_NOT_FOUND = 12 };
@@ -45,6 +47,7 @@ static char text[1 << 19];
 static struct Device devices[MOST_DEVICES + 1]; /* the last one is the system */
 static struct Handle handles[MOST_DEVICES][MOST_INSTANCES + 1];
 static int initialized;
+static u64 grown; /* times that a list of processes grew in this round */
 
 static int same(const char *left, const char *right) {
     while (*left && *left == *right) {
@@ -84,7 +87,7 @@ static void add(int device, const char *key, const char *value) {
     line->key = key;
     line->value = value;
     line->hash = hash_on(2166136261u, key);
-    if (starts(key, "hang") || starts(key, "error") || same(key, "lost")) to->faulty = 1;
+    if (starts(key, "hang") || starts(key, "error") || starts(key, "crash") || same(key, "lost")) to->faulty = 1;
 }
 
 static void load(void) {
@@ -93,6 +96,7 @@ static void load(void) {
     char *at = text, *key, *value;
     const char *rest;
     int descriptor, device;
+    grown = 0;
     for (device = 0; device <= MOST_DEVICES; device++) devices[device].count = devices[device].faulty = 0;
     descriptor = path ? open(path, 0) : -1;
     if (descriptor < 0) return;
@@ -152,6 +156,7 @@ static int fault(int device, const char *call) {
         usleep(5000);
         load();
     }
+    if (find(device, "crash.", call, -1)) abort();
     if (find(device, "lost", "", -1)) return GPU_IS_LOST;
     error = find(device, "error.", call, -1);
     if (!error) error = find(device, "error", "", -1);
@@ -471,7 +476,8 @@ struct Process {
     u32 gpu_instance, compute_instance;
 };
 
-/* `compute 1234:1048576 77:2048:1:0`: pid, bytes, GPU instance, compute instance. */
+/* `compute 1234:1048576 77:2048:1:0`: pid, bytes, GPU instance, compute instance. `growing 2`: the first two times in a round that the list is
+ * read, it has become longer than there is room for. */
 static int processes(void *handle, const char *call, const char *key, u32 *count, struct Process *to) {
     int error = ready(handle, call);
     const char *at;
@@ -480,6 +486,11 @@ static int processes(void *handle, const char *call, const char *key, u32 *count
     if (error) return error;
     at = value_of(handle, key, -1);
     if (!at) return NOT_SUPPORTED;
+    if (to && value_of(handle, "growing", -1) && grown < number(value_of(handle, "growing", -1))) {
+        grown++;
+        *count = room + 1;
+        return INSUFFICIENT_SIZE;
+    }
     while (*at) {
         one.pid = (u32)number_at(&at);
         one.used = (u64)0 - 1;
@@ -511,10 +522,18 @@ static int processes(void *handle, const char *call, const char *key, u32 *count
 PROCESSES(nvmlDeviceGetComputeRunningProcesses_v3, "compute")
 PROCESSES(nvmlDeviceGetGraphicsRunningProcesses_v3, "graphics")
 
-/* `link3 1` is an active link, `link_errors31 7` says that link 3 had seven errors of type 1. */
+/* `link3 1` is an active link, `link_errors31 7` says that link 3 had seven errors of type 1. Above the highest there is no such link. */
 int nvmlDeviceGetNvLinkState(void *handle, u32 link, u32 *to) {
     int error = give32(handle, "nvmlDeviceGetNvLinkState", "link", (int)link, to);
-    return error == NOT_SUPPORTED && link && value_of(handle, "link", 0) ? INVALID_ARGUMENT : error;
+    u32 above;
+    if (error != NOT_SUPPORTED || !link) return error;
+    for (above = link + 1; above < 36; above++) {
+        if (value_of(handle, "link", (int)above)) return NOT_SUPPORTED;
+    }
+    for (above = 0; above < link; above++) {
+        if (value_of(handle, "link", (int)above)) return INVALID_ARGUMENT;
+    }
+    return NOT_SUPPORTED;
 }
 
 int nvmlDeviceGetNvLinkErrorCounter(void *handle, u32 link, u32 counter, u64 *to) {

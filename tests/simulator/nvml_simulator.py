@@ -66,6 +66,10 @@ class Device:
         """From now on `call` does not return."""
         self.values[f"hang.{call}"] = 1
 
+    def crashes(self, call: str) -> None:
+        """From now on `call` ends the process that makes it."""
+        self.values[f"crash.{call}"] = 1
+
     def lose(self) -> None:
         """From now on every call gives GPU_IS_LOST."""
         self.values["lost"] = 1
@@ -73,7 +77,7 @@ class Device:
     def heal(self) -> None:
         """No faults any more."""
         self.values = {
-            key: value for key, value in self.values.items() if not key.startswith(("error", "hang", "lost"))
+            key: value for key, value in self.values.items() if not key.startswith(("error", "hang", "crash", "lost"))
         }
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from simulator.nvml_simulator import environment, h200, machine, uuid_of
-from stoker.errors import UnavailableError
+from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_values import ErrorKey
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_a_call_that_hangs_is_named_and_its_child_replaced_while_the_others_go_o
     assert ups(again)[uuid_of(3)] is False
     assert again.restarts == 1
     assert sum(again.errors.values()) == 1
-    assert again.failures == ("GPU 3 is left out for a while, since a call of it hung",)
+    assert again.failures == ("GPU 3 is left out for a while, since a call of it did not return",)
     # ... but later, and takes part again when it answers
     bench.machine.devices[3].heal()
     bench.change()
@@ -189,6 +189,30 @@ def test_numbers_that_mean_not_available_are_left_out(gpus: Callable[..., GpuBen
     assert not {"power", "energy", "memory_temperature"} & set(found)
 
 
+def test_texts_that_are_no_utf_8_are_told_as_far_as_they_can_be(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    text = bench.file.read_bytes()
+    text = text.replace(b"0.serial 1653000000000", b"0.serial \xff\xff").replace(b"1.uuid GPU-", b"1.uuid GPU-\xe9")
+    bench.file.write_bytes(text)
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1).replace("GPU-", "GPU-\ufffd"): True}
+    assert found.gpus[0].info["serial"] == "\ufffd\ufffd"
+    assert found.errors == {}
+
+
+@pytest.mark.parametrize(("times", "read"), [(1, True), (2, False)])
+def test_a_list_of_processes_that_grows_while_it_is_read_is_read_again(
+    gpus: Callable[..., GpuBench], times: int, *, read: bool
+) -> None:
+    bench = gpus(1)
+    bench.machine.devices[0].values["growing"] = times
+    bench.change()
+    found = look(bench)
+    assert ("compute" in found.gpus[0].values) is read
+    key = ErrorKey("0", uuid_of(0), "nvmlDeviceGetComputeRunningProcesses_v3", "INSUFFICIENT_SIZE")
+    assert found.errors == ({} if read else {key: 1})
+
+
 def test_no_driver_is_a_normal_state_until_one_is_loaded(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(2)
     version = bench.folder / "proc/driver/nvidia/version"
@@ -284,6 +308,27 @@ def test_a_gpu_is_forgotten_when_another_answers_at_its_address(gpus: Callable[.
     assert ups(look(bench)) == {uuid_of(0): True, "GPU-new": True}
 
 
+def test_gpus_that_swap_their_slots_or_indices_stay_known(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    first, second = bench.machine.devices
+    first.values["pci"], second.values["pci"] = second.values["pci"], first.values["pci"]
+    bench.change()
+    bench.restart()
+    look(bench)
+    assert bench.gate.identify("0000:21:00") == ("0", uuid_of(0))
+    assert bench.gate.identify("0000:11:00") == ("1", uuid_of(1))
+    # the first one moves to index 1 and is lost: the one that was there before answers, and is not meant
+    bench.machine.devices.reverse()
+    first.lose()
+    bench.change()
+    assert [(gpu.gpu, gpu.uuid, gpu.up) for gpu in look(bench).gpus] == [
+        ("0", uuid_of(0), False),
+        ("0", uuid_of(1), True),
+        ("1", "", False),
+    ]
+
+
 def test_a_gpu_is_forgotten_after_seven_days(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(2)
     look(bench)
@@ -324,7 +369,14 @@ def test_memory_is_written_seldom(gpus: Callable[..., GpuBench]) -> None:
     assert bench.memory["gpus"] is not kept
 
 
-@pytest.mark.parametrize("spoilt", [{"gpus": 3, "boot": []}, {"gpus": {"GPU-x": None}, "boot": {"max": "many"}}])
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"gpus": 3, "boot": []},
+        {"gpus": {"GPU-x": None}, "boot": {"max": "many"}},
+        {"boot": {"id": "boot-1", "max": 10**400}},
+    ],
+)
 def test_memory_that_makes_no_sense_is_as_good_as_none(gpus: Callable[..., GpuBench], spoilt: object) -> None:
     found = look(gpus(1, memory=spoilt))
     assert ups(found) == {uuid_of(0): True}
@@ -345,16 +397,115 @@ def test_a_gpu_is_found_by_its_address_in_any_spelling_also_when_it_is_gone(
     assert bench.gate.identify("nonsense") is None
 
 
-def test_a_child_that_dies_is_replaced(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(1)
+def test_a_child_that_was_killed_is_replaced_at_once_and_nothing_is_missing(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
     look(bench)
     pid = bench.gate._process.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): True}
     assert found.errors == {ErrorKey("", "", "nvmlInit", "PROCESS_ENDED"): 1}
+    assert (found.devices, found.failures, found.restarts) == (2, (), 1)
+
+
+def test_a_child_that_was_stopped_is_replaced_at_once_and_nothing_is_missing(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    look(bench)
+    pid = bench.gate._process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): True}
+    assert found.errors == {ErrorKey("", "", "nvmlInit", "TIMEOUT"): 1}
+    assert (found.devices, found.failures, found.restarts) == (2, (), 1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_device_whose_call_crashes_the_library_is_left_out_and_the_others_go_on(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(3)
+    look(bench)
+    bench.machine.devices[1].crashes("nvmlDeviceGetPowerUsage")
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): False, uuid_of(2): True}
+    assert found.errors == {ErrorKey("1", uuid_of(1), "nvmlDeviceGetPowerUsage", "PROCESS_ENDED"): 2}
+    assert found.failures[0] == "the NVML process ended by SIGABRT in nvmlDeviceGetPowerUsage of GPU 1"
+    assert found.devices == 3
+    assert look(bench).restarts == found.restarts  # it is left out for a while
+    bench.machine.devices[1].heal()
+    bench.change()
+    assert ups(look(bench, 61))[uuid_of(1)] is True
+
+
+def test_a_library_that_crashes_at_its_start_sees_no_devices(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.machine.system["crash.nvmlInit"] = 1
+    bench.change()
+    found = look(bench)
+    assert found.devices == 0
+    assert found.errors == {ErrorKey("", "", "nvmlInit", "PROCESS_ENDED"): 2}
+    assert found.failures[0] == "the NVML process ended by SIGABRT in nvmlInit"
+    del bench.machine.system["crash.nvmlInit"]
+    bench.change()
     assert ups(look(bench, 31)) == {uuid_of(0): True}
+
+
+@pytest.mark.parametrize("garbage", [b"Segmentation fault\n", b"\xff\xfe\n", b"[1]\n", b"7\n"])
+def test_a_child_that_answers_garbage_is_replaced(gpus: Callable[..., GpuBench], garbage: bytes) -> None:
+    bench = gpus(2)
+    look(bench)
+    bench.gate._process._rest = garbage  # as if it had come through the pipe
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): True}
+    assert (found.failures, found.restarts) == ((), 1)
+
+
+def test_an_answer_that_breaks_the_reader_is_not_taken_for_the_next_one(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(answer: object, system: object) -> None:
+        raise ZeroDivisionError
+
+    bench = gpus(2)
+    look(bench)
+    with monkeypatch.context() as patch:
+        patch.setattr("stoker.sources.nvml.live_gpu", broken)
+        with pytest.raises(ZeroDivisionError):
+            look(bench)
+    bench.machine.devices[0].values["temperature"] = 77
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): True}
+    assert found.gpus[0].values["temperature"] == 77
+
+
+def test_a_child_that_cannot_be_started_says_nothing_about_gpus(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = gpus(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(bench.folder / "nothing"))
+        with pytest.raises(SourceError, match="cannot start the NVML process: No such file or directory"):
+            look(bench)
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True}
+    assert found.errors == {}
+
+
+def test_a_child_that_ends_before_it_speaks_to_nvml_says_nothing_about_gpus(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = gpus(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("stoker.sources.nvml_process._PROGRAM", "raise SystemExit(3)")
+        with pytest.raises(SourceError, match="ended with exit code 3"):
+            look(bench)
+    assert ups(look(bench)) == {uuid_of(0): True}
 
 
 def test_a_look_may_be_shared(gpus: Callable[..., GpuBench]) -> None:

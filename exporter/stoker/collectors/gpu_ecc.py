@@ -39,9 +39,11 @@ def read(gpu: Gpu) -> Iterator[Sample]:
                 yield Sample(ERRORS, (*gpu.labels, *WHOLE, kind, scope), float(gpu.values[key]))
         if (key := f"retired_{kind}") in gpu.values:
             yield Sample(RETIRED, (*gpu.labels, kind), float(gpu.values[key]))
-    if "remapped_rows" in gpu.values:
-        corrected, uncorrected, pending, failed = gpu.values["remapped_rows"]
-        yield Sample(REMAPPED, (*gpu.labels, "corrected"), float(corrected))
-        yield Sample(REMAPPED, (*gpu.labels, "uncorrected"), float(uncorrected))
-        yield Sample(PENDING, gpu.labels, float(bool(pending)))
-        yield Sample(FAILED, gpu.labels, float(bool(failed)))
+    # rows by cause, then whether some wait and whether one could not be replaced
+    corrected, uncorrected, pending, failed = gpu.values.get("remapped_rows", (None,) * 4)
+    for cause, count in (("corrected", corrected), ("uncorrected", uncorrected)):
+        if count is not None:
+            yield Sample(REMAPPED, (*gpu.labels, cause), float(count))
+    for desc, state in ((PENDING, pending), (FAILED, failed)):
+        if state is not None:
+            yield Sample(desc, gpu.labels, float(bool(state)))

@@ -33,8 +33,10 @@ def read(gpu: Gpu) -> Iterator[Sample]:
     """Of one GPU."""
     if "utilization" in gpu.values:
         busy, memory = gpu.values["utilization"]
-        yield Sample(GPU_BUSY, (*gpu.labels, *WHOLE), busy / MOST_RATIO)
-        yield Sample(MEMORY_BUSY, gpu.labels, memory / MOST_RATIO)
+        if busy is not None:
+            yield Sample(GPU_BUSY, (*gpu.labels, *WHOLE), busy / MOST_RATIO)
+        if memory is not None:
+            yield Sample(MEMORY_BUSY, gpu.labels, memory / MOST_RATIO)
     for engine in _ENGINES:
         if engine in gpu.values:
             yield Sample(ENGINE_BUSY, (*gpu.labels, engine), gpu.values[engine] / MOST_RATIO)

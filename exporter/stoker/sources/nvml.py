@@ -1,7 +1,7 @@
 """The gate to NVIDIA's management library: one look at all GPUs, through a child process.
 
 No library, or no driver, is a normal state (UnavailableError). The library is looked for again when the driver's files in /proc change and
-once an hour; a NVML that failed otherwise is asked again after half a minute. A call that hangs costs its device a pause, longer
+once an hour; a NVML that failed otherwise is asked again after half a minute. A call that hangs or crashes costs its device a pause, longer
 each time, and nobody else anything: the child is replaced at once and the other GPUs are read in the same round.
 """
 
@@ -11,14 +11,15 @@ import logging
 import os
 import threading
 import time
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_answers import live_gpu
 from stoker.sources.nvml_known import KnownGpus
-from stoker.sources.nvml_process import HungError, NvmlProcess
+from stoker.sources.nvml_process import STARTING, EndedError, HungError, NvmlProcess, StartError
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 
@@ -35,6 +36,27 @@ _FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 900.0
 _ROUND = 1.6
 """After this many times the deadline of a call, a round in which calls hang leaves the rest of the GPUs to the next one."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """One look while it is under way.
+
+    Attributes:
+        now: when it began.
+        failures: what went wrong, one line each.
+        paused: devices that are left out.
+        read: what each device said.
+        count: how many devices the driver sees.
+        replaced: whether a child was lost through no call of its own and another one asked.
+    """
+
+    now: float
+    failures: list[str]
+    paused: set[int]
+    read: dict[int, Gpu] = field(default_factory=dict)
+    count: int = 0
+    replaced: bool = False
 
 
 class NvmlGate:
@@ -89,6 +111,7 @@ class NvmlGate:
 
         Raises:
             UnavailableError: there is no driver here, and no GPU was ever known.
+            SourceError: the process that speaks with NVML does not start, so that nothing is known of any GPU.
         """
         with self._lock:
             now = self._monotonic()
@@ -157,72 +180,104 @@ class NvmlGate:
         )
 
     def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu]]:
-        """Ask the child, and its replacement when it hangs, until every device that is not paused was read."""
-        until = time.monotonic() + self._deadline * _ROUND
-        read: dict[int, Gpu] = {}
-        paused = {index for index, (end, _) in self._paused.items() if now < end}
-        count = 0
-        while not self._closed:
-            try:
-                count = self._collect(read, paused, failures)
-                break
-            except HungError as hung:
-                failures.append(str(hung))
-                log.warning("nvml call=%s gpu=%d does not return; its process is replaced", hung.call, hung.index)
-                if hung.index < 0:
-                    self._count("", "", hung.call, "TIMEOUT")
-                    self._block(now, hung.call, "TIMEOUT")
-                    break
-                self._count(str(hung.index), self._known.uuid_at(hung.index), hung.call, "TIMEOUT")
-                _, before = self._paused.get(hung.index, (0.0, _FIRST_PAUSE / 2))
-                pause = min(2 * before, _LONGEST_PAUSE)
-                self._paused[hung.index] = (now + pause, pause)
-                paused.add(hung.index)
-                count = max(count, self._seen)
-            except SourceError as error:
-                failures.append(str(error))
-                self._count("", "", "nvmlInit", "PROCESS_ENDED")
-                self._block(now, "nvmlInit", "PROCESS_ENDED")
-                break
-            if time.monotonic() >= until:
-                break
+        """Ask the child, and its replacement when it is lost, until every device that is not paused was read."""
+        this = _Round(now, failures, {index for index, (end, _) in self._paused.items() if now < end})
+        self._read_all(this)
+        if self._closed:
+            raise SourceError("the gate to NVML is closed")
+        read, paused = this.read, this.paused
         if self._last is not None and self._blocked is None:
             # those that were not reached because of others keep what they said a round ago
             for gpu in self._last[1].gpus:
-                if gpu.up and int(gpu.gpu) not in paused | set(read) and count == self._last[1].devices:
+                if gpu.up and int(gpu.gpu) not in paused | set(read) and this.count == self._last[1].devices:
                     read[int(gpu.gpu)] = gpu
         for index in paused - set(read):
-            if index < count:
+            if index < this.count:
                 read[index] = self._down(index, self._known.uuid_at(index))
-                failures.append(f"GPU {index} is left out for a while, since a call of it hung")
+                failures.append(f"GPU {index} is left out for a while, since a call of it did not return")
         for index in [index for index in self._paused if index in read and read[index].up]:
             del self._paused[index]
         live = [gpu for gpu in read.values() if gpu.up]
+        answering = {gpu.uuid for gpu in live}
+        for index, gpu in read.items():
+            if not gpu.up and gpu.uuid in answering:
+                read[index] = Gpu(str(index), "", up=False)  # the one that was known at this index has moved
         if any(not gpu.up for index, gpu in read.items() if index not in paused) and now >= self._renew_at:
             # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
             self._renew_at = now + _RENEW_EVERY
             self._process.end()
         self._known.note(live, self._clock())
-        return count, [read[index] for index in sorted(read)]
+        return this.count, [read[index] for index in sorted(read)]
+
+    def _read_all(self, this: _Round) -> None:
+        until = time.monotonic() + self._deadline * _ROUND
+        while not self._closed:
+            worked = self._process.answered
+            try:
+                this.count = self._collect(this.read, this.paused, this.failures)
+            except (HungError, EndedError) as lost:
+                if self._closed:
+                    return
+                if lost.index == STARTING and not worked and this.replaced:
+                    raise  # twice it did not even get as far as NVML
+                log.warning("nvml: %s; its process is replaced", lost)
+                self._lost(lost, this)
+            except StartError:
+                raise
+            except SourceError as crowded:
+                this.failures.append(str(crowded))
+                self._count("", "", "nvmlInit", "TIMEOUT")
+                self._block(this.now, "nvmlInit", "TIMEOUT")
+            else:
+                return
+            if self._blocked is not None or time.monotonic() >= until:
+                return
+
+    def _lost(self, lost: HungError | EndedError, this: _Round) -> None:
+        """Decide what a child that was lost costs."""
+        hung = isinstance(lost, HungError)
+        call = "nvmlInit" if lost.index == STARTING else lost.call
+        error = "TIMEOUT" if hung else "PROCESS_ENDED"
+        if lost.index >= 0:
+            self._count(str(lost.index), self._known.uuid_at(lost.index), call, error)
+        else:
+            self._count("", "", call, error)
+        this.count = max(this.count, self._seen)
+        if not this.replaced and (lost.index == STARTING or not hung):
+            this.replaced = True  # somebody killed or stopped it: if another one works, nothing is missing
+            return
+        this.failures.append(str(lost))
+        if lost.index < 0:
+            self._block(this.now, call, error)
+        else:
+            self._pause(lost.index, this.now)
+            this.paused.add(lost.index)
+
+    def _pause(self, index: int, now: float) -> None:
+        """Leave a device out, twice as long as the last time."""
+        _, before = self._paused.get(index, (0.0, _FIRST_PAUSE / 2))
+        pause = min(2 * before, _LONGEST_PAUSE)
+        self._paused[index] = (now + pause, pause)
 
     def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str]) -> int:
         """One request: put what each device answers into `read`; how many devices the driver sees."""
         system: dict[str, Any] = {}
-        for answer in self._process.ask(paused | set(read)):
-            if "fatal" in answer:
-                call, error = answer["fatal"]
-                if not self._closed:
-                    self._count("", "", call, error)
-                self._block(self._monotonic(), call, error)
-            elif "count" in answer:
-                system = answer
-                self._seen = int(answer["count"])
-            else:
-                gpu = self._gpu(answer, system)
-                read[int(answer["index"])] = gpu
-                for call, error in answer["errors"]:
-                    self._count(gpu.gpu, gpu.uuid, call, error)
-                    failures.append(f"GPU {gpu.gpu}: {call}: {error}")
+        with closing(self._process.ask(paused | set(read))) as answers:
+            for answer in answers:
+                if "fatal" in answer:
+                    call, error = answer["fatal"]
+                    if not self._closed:
+                        self._count("", "", call, error)
+                    self._block(self._monotonic(), call, error)
+                elif "count" in answer:
+                    system = answer
+                    self._seen = int(answer["count"])
+                else:
+                    gpu = self._gpu(answer, system)
+                    read[int(answer["index"])] = gpu
+                    for call, error in answer["errors"]:
+                        self._count(gpu.gpu, gpu.uuid, call, error)
+                        failures.append(f"GPU {gpu.gpu}: {call}: {error}")
         return int(system.get("count", 0))
 
     def _gpu(self, answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import time
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pynvml
@@ -44,6 +43,7 @@ class Nvml:
 
     def __init__(self, shared: mmap.mmap) -> None:
         self._shared = shared
+        self.call = ""
 
     def ask(
         self,
@@ -59,12 +59,13 @@ class Nvml:
             Refused: NVML gave an error, or this driver or pynvml has no such function.
         """
         # one copy: pack_into would clear the memory first, and the parent might look just then
+        self.call = call
         self._shared[:] = ANNOUNCEMENT.pack(time.monotonic(), index, call.encode())
         function = function or getattr(pynvml, call, None)
         if function is None:
             raise Refused(call, "FUNCTION_NOT_FOUND")
         try:
-            answer = function(*arguments)
+            answer = _called(function, arguments)
             return keep(answer) if keep is not None else answer
         except pynvml.NVMLError as error:
             raise Refused(call, _ERRORS.get(error.value, str(error.value))) from error
@@ -72,6 +73,17 @@ class Nvml:
             raise Refused(call, "FUNCTION_NOT_FOUND") from error
         except Exception as error:  # an answer that pynvml cannot decode may cost this value only
             raise Refused(call, type(error).__name__) from error
+
+
+def _called(function: Callable[..., Any], arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - whatever the function gives
+    """Call; a text that is no UTF-8, as boards without a serial number have, is told as far as it can be."""
+    try:
+        return function(*arguments)
+    except UnicodeDecodeError:
+        while hasattr(function, "__wrapped__"):  # pynvml's decoding is wrapped around what it decodes
+            function = function.__wrapped__
+        answer = function(*arguments)
+        return _text(answer) if isinstance(answer, bytes) else answer
 
 
 class Device:
@@ -101,8 +113,12 @@ class Device:
         """Everything, as plain values."""
         self._errors = []
         answer: dict[str, Any] = {"index": self._index, "uuid": self.uuid, "static": {}, "values": {}}
-        with suppress(Refused):  # the device is gone: the reason is among the errors
+        try:
             self._read_into(answer, handle)
+        except Refused:
+            pass  # the device is gone: the reason is among the errors
+        except Exception as error:  # noqa: BLE001 - an answer that nobody expects costs what would be read after it, not the process
+            self._errors.append((self._nvml.call, type(error).__name__))
         answer["errors"] = self._errors
         return answer
 
@@ -110,7 +126,7 @@ class Device:
         mode = self._try("nvmlDeviceGetMigMode", handle)
         if mode is not None and mode[0] != self._mig_mode:
             self._ask_all_again()  # what is supported depends on it
-        self._mig_mode = mode[0] if mode is not None else None
+            self._mig_mode = mode[0]  # and one that could not be read is the one before
         answer["mig"] = self._mig_mode
         answer["static"] = self._static if self._static is not None else self._read_static(handle)
         values = answer["values"] = self._rows(reads.ROWS, handle, "")
@@ -136,7 +152,7 @@ class Device:
             while (number := self._way.get(known, 0)) < len(ways):
                 call, arguments, keep, function = ways[number]
                 try:
-                    answer = self._nvml.ask(self._index, call, handle, *arguments, function=function, keep=keep)
+                    answer = self._listed(call, handle, *arguments, function=function, keep=keep)
                 except Refused as refused:
                     if not self._refused(refused):
                         break
@@ -146,6 +162,15 @@ class Device:
                     found[key] = value
                 break
         return found
+
+    def _listed(self, call: str, *arguments: object, **ways: Any) -> Any:  # noqa: ANN401 - see Nvml.ask
+        """One call, made again when it was refused since what it lists grew between pynvml's question for its length and its reading."""
+        try:
+            return self._nvml.ask(self._index, call, *arguments, **ways)
+        except Refused as refused:
+            if refused.error != "INSUFFICIENT_SIZE":
+                raise
+        return self._nvml.ask(self._index, call, *arguments, **ways)
 
     def _try(self, call: str, *arguments: object) -> Any:  # noqa: ANN401 - see Nvml.ask
         """One call; None when it is refused."""
@@ -241,9 +266,10 @@ class Device:
             try:
                 state = self._nvml.ask(self._index, "nvmlDeviceGetNvLinkState", handle, link)
             except Refused as refused:
-                if refused.error == "INVALID_ARGUMENT" or self._refused(refused):
-                    break  # the device has no link of this number, or none at all
-                present.append(link)
+                if refused.error == "INVALID_ARGUMENT":
+                    break  # the device has no link of this number
+                if not self._refused(refused):
+                    present.append(link)
                 continue
             present.append(link)
             found.append([link, state, self._link_counts(handle, link) if state else {}])
@@ -254,10 +280,15 @@ class Device:
         counts = {}
         for name, counter in list(self._link_errors.items()):
             try:
-                counts[name] = self._nvml.ask(self._index, "nvmlDeviceGetNvLinkErrorCounter", handle, link, counter)
+                count = self._nvml.ask(
+                    self._index, "nvmlDeviceGetNvLinkErrorCounter", handle, link, counter, keep=reads.clean
+                )
             except Refused as refused:
                 if self._refused(refused):
                     del self._link_errors[name]
+                continue
+            if count is not None:
+                counts[name] = count
         return counts
 
     def _read_instances(self, handle: object) -> list[dict[str, Any]]:

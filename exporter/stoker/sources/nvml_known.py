@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
 
 _FORGET_AFTER = 7 * 86400.0
+_MOST = 1 << 16
+"""A file that was tampered with may claim any number; no machine has more GPUs."""
 _NOTE_EVERY = 3600.0
 """A GPU that is seen again is noted this often: the mapping writes a file whenever a value changes."""
 
@@ -54,9 +56,12 @@ class KnownGpus:
         with self._lock:
             kept = self._gpus()
             changed = dict(kept)
-            for gpu in live:
+            there = list(live)
+            answering = {gpu.uuid for gpu in there}
+            for gpu in there:
                 for uuid, row in kept.items():
-                    if uuid != gpu.uuid and gpu.pci and row.get("pci") == gpu.pci:
+                    # one that answers too has only moved: two that swap their slots are both still here
+                    if uuid not in answering and gpu.pci and row.get("pci") == gpu.pci:
                         changed.pop(uuid, None)
                 row = {"gpu": gpu.gpu, "pci": gpu.pci, "info": dict(gpu.info)}
                 before = kept.get(gpu.uuid, {})
@@ -86,7 +91,7 @@ class KnownGpus:
             kept = self._memory.get("boot")
             most = 0
             if isinstance(kept, dict) and kept.get("id") == boot and isinstance(kept.get("max"), int):
-                most = kept["max"]
+                most = kept["max"] if kept["max"] <= _MOST else 0
             most = max(most, devices or 0)
             if kept != {"id": boot, "max": most}:
                 self._memory["boot"] = {"id": boot, "max": most}

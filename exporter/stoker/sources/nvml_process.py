@@ -11,6 +11,7 @@ import json
 import mmap
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -23,12 +24,14 @@ from typing import IO, TYPE_CHECKING, Any
 from stoker.errors import DeadlineError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
 _ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_child, which cannot be imported here: it loads pynvml
 STARTING = -2
 """Index in the announcement while the child starts; Python itself needs longer than a call may on a busy machine."""
 _START_LIMIT = 20.0
+_WAKE_LIMIT = 1.0
+"""At least so long a child that has answered before may take to begin; one that is stopped does not."""
 _LOOK = 0.2
 """How often the running call is looked at, by the deadline: a hang is seen this much late at most."""
 _SLOW_CALLS = {"nvmlInit": 6.0}
@@ -50,10 +53,33 @@ class HungError(DeadlineError):
 
     def __init__(self, call: str, index: int, seconds: float) -> None:
         super().__init__(
-            f"{call} of GPU {index} did not return within {seconds:g} s" if index >= 0 else f"{call} did not return"
+            "the NVML process does not answer"
+            if index == STARTING
+            else f"{call} of GPU {index} did not return within {seconds:g} s"
+            if index >= 0
+            else f"{call} did not return"
         )
         self.call = call
         self.index = index
+
+
+class EndedError(SourceError):
+    """The child ended by itself, or answered what cannot be read; it is dead.
+
+    Attributes:
+        call: the call that it had announced; `start` when it had made none since it was asked.
+        index: of the device, below 0 when it concerned none.
+    """
+
+    def __init__(self, why: str, call: str, index: int) -> None:
+        of = f" of GPU {index}" if index >= 0 else ""
+        super().__init__(f"the NVML process {why}" + ("" if index == STARTING else f" in {call}{of}"))
+        self.call = call
+        self.index = index
+
+
+class StartError(SourceError):
+    """The child could not be started, which says nothing about NVML."""
 
 
 class NvmlProcess:
@@ -70,6 +96,7 @@ class NvmlProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._shared: mmap.mmap | None = None
         self._rest = b""
+        self.answered = False
         self._left: list[subprocess.Popen[bytes]] = []
         self.started = 0
 
@@ -88,7 +115,7 @@ class NvmlProcess:
         self._left = [process for process in self._left if process.poll() is None]
         return len(self._left)
 
-    def ask(self, skip: Iterable[int]) -> Iterator[dict[str, Any]]:
+    def ask(self, skip: Iterable[int]) -> Generator[dict[str, Any], None, None]:
         """Ask for everything and give the answers as they come, without the last.
 
         Args:
@@ -96,7 +123,9 @@ class NvmlProcess:
 
         Raises:
             HungError: a call did not return; the child is dead.
-            SourceError: the child could not be started or ended by itself.
+            EndedError: the child ended by itself.
+            StartError: it could not be started.
+            SourceError: too many of its predecessors hang in the driver.
         """
         if self._process is None:
             self._start()
@@ -109,16 +138,20 @@ class NvmlProcess:
             process.stdin.write(request)
             process.stdin.flush()
         except OSError as error:
-            self.end()
-            raise SourceError(f"the NVML process has ended: {error.strerror}") from error
-        while True:
-            answer = json.loads(self._line(process))
-            if "end" in answer:
-                return
-            yield answer
-            if "fatal" in answer:
-                self.end()
-                return
+            raise self._ended(process) from error
+        complete = False
+        try:
+            while not complete:
+                answer = self._answer(process)
+                self.answered = True
+                complete = "end" in answer
+                if not complete:
+                    yield answer
+                if "fatal" in answer:
+                    return
+        finally:
+            if not complete:
+                self.end()  # what it has still to say would be taken for the answer to the next request
 
     def kill(self) -> None:
         """Kill the child from another thread; who is waiting for it sees its end."""
@@ -152,7 +185,18 @@ class NvmlProcess:
             )
         found = importlib.util.find_spec("pynvml")
         if found is None or found.origin is None:
-            raise SourceError("the Python package nvidia-ml-py is not installed")
+            raise StartError("the Python package nvidia-ml-py is not installed")
+        try:
+            self._spawn(os.path.dirname(found.origin))
+        except OSError as error:
+            if self._shared is not None:
+                self._shared.close()
+                self._shared = None
+            raise StartError(f"cannot start the NVML process: {error.strerror}") from error
+        self.answered = False
+        self.started += 1
+
+    def _spawn(self, packages: str) -> None:
         with _memory() as file:
             os.truncate(file.fileno(), _ANNOUNCEMENT.size)
             self._shared = mmap.mmap(file.fileno(), _ANNOUNCEMENT.size)
@@ -165,23 +209,42 @@ class NvmlProcess:
                 _PROGRAM,
                 str(file.fileno()),
                 _ROOT,
-                os.path.dirname(found.origin),
+                packages,
             ]
-            try:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env=self._env,
-                    pass_fds=(file.fileno(),),
-                    start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
-                )
-            except OSError as error:
-                self._shared.close()
-                self._shared = None
-                raise SourceError(f"cannot start the NVML process: {error.strerror}") from error
-        self.started += 1
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._env,
+                pass_fds=(file.fileno(),),
+                start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
+            )
+
+    def _answer(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+        """The child's next answer."""
+        line = self._line(process)
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return found
+        _, index, call = self._announced()
+        self.end()
+        raise EndedError("answered what cannot be read", call, index)
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> EndedError:
+        """What became of a child that ended by itself."""
+        _, index, call = self._announced()
+        try:
+            code = process.wait(_KILL_LIMIT)
+        except subprocess.TimeoutExpired:
+            why = "closed its output"
+        else:
+            why = f"ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        self.end()
+        return EndedError(why, call, index)
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         """The child's next line."""
@@ -192,7 +255,7 @@ class NvmlProcess:
         while b"\n" not in self._rest:
             now = time.monotonic()
             begun, index, call = self._announced()
-            limit = begun + (_START_LIMIT if index == STARTING else self._deadline * _SLOW_CALLS.get(call, 1.0))
+            limit = begun + self._limit(index, call)
             if now >= limit:
                 self.end()
                 raise HungError(call, index, limit - begun)
@@ -201,11 +264,15 @@ class NvmlProcess:
                 continue
             data = os.read(output, _CHUNK)
             if not data:
-                self.end()
-                raise SourceError(f"the NVML process ended in {call}")
+                raise self._ended(process)
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
         return line
+
+    def _limit(self, index: int, call: str) -> float:
+        if index != STARTING:
+            return self._deadline * _SLOW_CALLS.get(call, 1.0)
+        return max(self._deadline, _WAKE_LIMIT) if self.answered else _START_LIMIT
 
     def _announce(self) -> None:
         """The child is asked now; it has not made a call since."""
@@ -216,6 +283,13 @@ class NvmlProcess:
         assert self._shared is not None
         begun, index, call = _ANNOUNCEMENT.unpack_from(self._shared, 0)
         return begun, index, call.rstrip(b"\0").decode(errors="replace")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _memory() -> IO[bytes]:

@@ -166,7 +166,9 @@ _VALUE = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 
 
 def clean(value: Any) -> Any:  # noqa: ANN401 - whatever NVML gave
-    """The value, or None for NVML's "not available"."""
+    """The value, or None for NVML's "not available"; in a list each for itself."""
+    if isinstance(value, list):
+        return [clean(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return None if isinstance(value, int) and value in NOT_AVAILABLE else value
@@ -175,7 +177,9 @@ def clean(value: Any) -> Any:  # noqa: ANN401 - whatever NVML gave
 def field_value(found: Any) -> Any:  # noqa: ANN401 - a ctypes structure of pynvml
     """The number in a field, by the type that it says."""
     kind = found.valueType
-    return clean(getattr(found.value, _VALUE[kind])) if kind < len(_VALUE) else None
+    if kind >= len(_VALUE):
+        return None
+    return clean(getattr(found.value, _VALUE[kind], None))  # pynvml before 13 has no usVal
 
 
 def stamped_values(answer: tuple[int, list[Any]]) -> list[tuple[int, Any]]:
