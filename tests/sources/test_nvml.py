@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +19,6 @@ from stoker.sources.nvml_values import ErrorKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from gpus import GpuBench
     from stoker.sources.nvml_values import Snapshot
@@ -179,6 +180,28 @@ def test_an_older_way_is_taken_where_the_newer_one_is_not_supported(gpus: Callab
     found = look(bench).gpus[0].values
     assert found["reasons"] == 4
     assert found["memory"] == [150754820096, 90 << 30, 150754820096 - (90 << 30), None]
+
+
+def test_an_older_binding_leaves_out_what_it_lacks(
+    gpus: Callable[..., GpuBench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As nvidia-ml-py 12.560 is: without these functions, with another layout of the fabric's state."""
+    installed = importlib.util.find_spec("pynvml")
+    assert installed is not None
+    assert installed.origin is not None
+    older = (
+        "del nvmlDeviceGetTemperatureV, nvmlDeviceGetMarginTemperature, NVML_ERROR_INVALID_STATE\n"
+        "class c_nvmlGpuFabricInfo_t(_PrintableStructure):\n"
+        "    _fields_ = [('clusterUuid', c_char * 96), ('status', c_uint), ('cliqueId', c_uint32), ('state', c_uint)]\n"
+    )
+    (tmp_path / "pynvml.py").write_text(Path(installed.origin).read_text(encoding="utf-8") + older, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
+    found = look(gpus(1))
+    assert found.failures == ()
+    values = found.gpus[0].values
+    assert (values["temperature"], values["fabric_state"]) == (52, 3)
+    assert "margin" not in values
 
 
 def test_numbers_that_mean_not_available_are_left_out(gpus: Callable[..., GpuBench]) -> None:

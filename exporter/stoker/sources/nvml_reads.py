@@ -8,7 +8,7 @@ own units; the collectors turn them into base units.
 from __future__ import annotations
 
 import math
-from ctypes import byref
+from ctypes import Structure, byref, c_ubyte, c_uint
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pynvml
@@ -47,9 +47,15 @@ class Field(NamedTuple):
     scope: int = 0
 
 
+class _FabricInfo(Structure):
+    """Our own, since pynvml before 13 has it with a cluster of the wrong length and finds every state to be 0."""
+
+    _fields_ = (("cluster", c_ubyte * 16), ("status", c_uint), ("clique", c_uint), ("state", c_ubyte))
+
+
 def _fabric_state(handle: object) -> int:
     """State of the GPU in an NVLink fabric: 0 not supported, 1 not started, 2 in progress, 3 completed."""
-    info = pynvml.c_nvmlGpuFabricInfo_t()
+    info = _FabricInfo()
     pynvml.nvmlDeviceGetGpuFabricInfo(handle, byref(info))
     return int(info.state)
 
