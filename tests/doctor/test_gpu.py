@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+from simulator.nvml_simulator import environment
 from stoker.config import GpuSettings, Settings
+from stoker.doctor.examination import _gpus
 from stoker.doctor.finding import Finding, State
 from stoker.doctor.gpu import gpus as examined
 from stoker.doctor.logs import kernel_wanted
+from stoker.logs.state import KeptMapping
+from stoker.sources.machine import Machine
 from stoker.sources.nvml import NvmlGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from gpus import GpuBench
 
@@ -67,6 +74,73 @@ def test_a_call_that_hangs_is_told(gpus: Callable[..., GpuBench]) -> None:
     found = list(examined(AUTO, bench.gate, 2))
     assert states(found) == [("gpu", State.OK), ("gpu 1", State.BROKEN)]
     assert "nvmlDeviceGetPowerUsage" in found[1].says
+
+
+def test_each_gpu_is_told_what_is_its_own(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(12)
+    bench.machine.devices[1].lose()
+    bench.machine.devices[10].fails("nvmlDeviceGetPowerUsage", 999)
+    bench.machine.devices[11].fails("nvmlDeviceGetHandleByIndex", 16)
+    bench.change()
+    found = list(examined(AUTO, bench.gate, 12))
+    assert [(each.topic, each.state, each.says) for each in found[1:]] == [
+        ("gpu 1", State.BROKEN, "GPU 1: nvmlDeviceGetHandleByIndex: GPU_IS_LOST"),
+        ("gpu 11", State.BROKEN, "GPU 11: nvmlDeviceGetHandleByIndex: RESET_REQUIRED"),
+        ("gpu", State.DEGRADED, "GPU 10: nvmlDeviceGetPowerUsage: UNKNOWN"),
+    ]
+
+
+def test_a_call_that_hangs_or_crashes_has_a_remedy_of_its_own(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(3, deadline=0.3)
+    bench.machine.devices[0].hangs("nvmlDeviceGetPowerUsage")
+    bench.machine.devices[2].crashes("nvmlDeviceGetPowerUsage")
+    bench.change()
+    _, hung, crashed = examined(AUTO, bench.gate, 3)
+    assert (hung.topic, crashed.topic) == ("gpu 0", "gpu 2")
+    assert "the driver hangs" in hung.do
+    assert "the library crashes" in crashed.do
+
+
+def test_nvml_that_fails_is_told_before_the_gpus_that_it_costs(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.gate.snapshot()
+    bench.machine.system["error.nvmlInit"] = 18
+    bench.change()
+    bench.restart()
+    found = list(examined(AUTO, bench.gate, 2))
+    assert states(found)[:3] == [("gpu", State.BROKEN), ("gpu 0", State.BROKEN), ("gpu 1", State.BROKEN)]
+    assert found[0].says == "nvmlInit: LIB_RM_VERSION_MISMATCH"
+    assert all("the driver was updated while it was loaded" in each.do for each in found[:3])
+
+
+def test_a_gpu_that_the_exporter_knew_is_missed_and_stays_known(
+    gpus: Callable[..., GpuBench], tmp_path: Path, nvml_library: Path
+) -> None:
+    bench = gpus(2)
+    bench.gate.snapshot()
+    bench.remove(0)
+    state = tmp_path / "state"
+    memory = KeptMapping(state / "gpu.json")
+    memory["gpus"] = bench.memory["gpus"]
+    before = (state / "gpu.json").read_bytes()
+    env = environment(nvml_library, bench.file, {})
+    settings = Settings(state_dir=str(state))
+    found = list(_gpus(settings, Machine(proc=str(bench.folder / "proc"), sys=str(bench.folder / "sys")), env))
+    (gone,) = [each for each in found if each.topic == "gpu 0"]
+    assert "was known and is gone" in gone.says
+    assert "/-/forget?uuid=" in gone.do
+    assert (state / "gpu.json").read_bytes() == before
+
+
+def test_a_process_that_cannot_be_started_is_no_fault_of_the_gpus(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = gpus(1)
+    monkeypatch.setattr(sys, "executable", str(bench.folder / "nothing"))
+    (found,) = examined(AUTO, bench.gate, 1)
+    assert found.state is State.BROKEN
+    assert "cannot start the NVML process" in found.says
+    assert "ulimit" in found.do
 
 
 def test_a_machine_without_a_driver_is_a_normal_state_unless_gpus_are_asked_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,13 @@ def examine(
 def _gpus(settings: Settings, here: Machine, env: Mapping[str, str]) -> Iterator[Finding]:
     gate = None
     if settings.gpu.enabled is not False:
-        # what it learns is not kept: an examination changes nothing that the exporter remembers
-        gate = NvmlGate(sysfs=Path(here.sys), procfs=Path(here.proc), env=env, deadline=settings.gpu.deadline)
+        gate = NvmlGate(
+            sysfs=Path(here.sys),
+            procfs=Path(here.proc),
+            memory=_remembered(state_dir(settings, os.environ) / "gpu.json"),
+            env=env,
+            deadline=settings.gpu.deadline,
+        )
     pci = Bus(Path(here.sys), Path("/"), env).gpus()
     try:
         found = list(gpu.gpus(settings, gate, pci))
@@ -83,3 +89,13 @@ def _gpus(settings: Settings, here: Machine, env: Mapping[str, str]) -> Iterator
     wanted = logs.kernel_wanted(settings, gpus=any("answering" in each.says for each in found))
     if wanted is not None:
         yield wanted
+
+
+def _remembered(file: Path) -> dict[str, object]:
+    """The GPUs that the exporter knows. A copy: an examination changes nothing that the exporter remembers."""
+    try:
+        kept = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    values = kept.get("values") if isinstance(kept, dict) else None
+    return values if isinstance(values, dict) else {}
