@@ -35,9 +35,8 @@ _REMEDIES = {
     "was known and is gone": "see dmesg for XID 79; if it was taken out on purpose: `curl -X POST http://ADDRESS/-/forget?uuid=UUID`",
 }
 _LOOK = "`dmesg | grep -i -e xid -e nvrm`"
-_OF_A_GPU = re.compile(
-    r"\bGPU (\d+)\b( \()?"
-)  # `GPU 1: …`, `… of GPU 1 did not return`, `GPU 1 (uuid) was known and is gone`
+# `GPU 1: …`, `… of GPU 1 did not return`, `GPU 1 (uuid) was known and is gone`
+_OF_A_GPU = re.compile(r"\bGPU (\d+)\b( \()?")
 _TOLD = 3
 
 
