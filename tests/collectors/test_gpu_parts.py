@@ -281,6 +281,17 @@ def test_mig_instances_have_memory_and_processes_of_their_own(gpus: Callable[...
     assert bench.values()[f"stoker_gpu_utilization_ratio{{{G0}}}"] == 0.5
 
 
+def test_a_mig_instance_that_does_not_tell_its_number_is_not_taken_for_the_whole_gpu(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(1)
+    device = bench.machine.devices[0]
+    device.values |= {"mig": 1, "mig0.gpu_instance": 7, "mig0.memory_total": 1000, "mig0.memory_used": 400}
+    device.fails("nvmlDeviceGetGpuInstanceId", 999)
+    bench.change()
+    assert bench.values()[f"stoker_gpu_memory_total_bytes{{{G0}}}"] == 150754820096
+
+
 def test_peaks_between_two_looks_are_seen(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(1)
     device = bench.machine.devices[0].values

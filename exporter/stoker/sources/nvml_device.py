@@ -301,6 +301,8 @@ class Device:
                     self._refused(refused)
                 continue
             gpu = self._try("nvmlDeviceGetGpuInstanceId", instance)
+            if gpu is None:
+                continue  # without its number it would be taken for the whole GPU
             compute = self._try("nvmlDeviceGetComputeInstanceId", instance)
             values = self._rows(reads.INSTANCE_ROWS, instance, "mig_")
             found.append({"gpu_instance": gpu, "compute_instance": compute, "values": values})
