@@ -606,6 +606,22 @@ def test_a_gpu_that_was_not_reached_because_two_others_hang_keeps_what_it_said(g
     assert look(bench).gpus[3] is not before.gpus[3]
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+def test_no_gpu_counts_as_gone_because_others_hang_in_the_first_look_for_long(
+    gpus: Callable[..., GpuBench], *, restarted: bool
+) -> None:
+    bench = gpus(4, deadline=0.3)
+    look(bench)
+    for index in (1, 2):
+        bench.machine.devices[index].hangs("nvmlDeviceGetUUID")
+    bench.change()
+    if restarted:
+        bench.restart()
+    found = look(bench, 15 if restarted else 3600)
+    assert ups(found) == {uuid_of(0): True, uuid_of(1): False, uuid_of(2): False, uuid_of(3): True}
+    assert not [each for each in found.failures if "gone" in each]
+
+
 def test_a_child_that_cannot_be_killed_is_left_behind_and_counted(
     gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ each time, and nobody else anything: the child is replaced at once and the other
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -34,6 +35,7 @@ _TRY_AGAIN = 30.0
 _RENEW_EVERY = 300.0
 _FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 900.0
+_KEEP = 120.0
 _ROUND = 1.6
 """After this many times the deadline of a call, a round in which calls hang leaves the rest of the GPUs to the next one."""
 
@@ -186,10 +188,11 @@ class NvmlGate:
         if self._closed:
             raise SourceError("the gate to NVML is closed")
         read, paused = this.read, this.paused
-        if self._last is not None and self._blocked is None:
+        before = self._before(now)
+        if before is not None and self._blocked is None:
             # those that were not reached because of others keep what they said a round ago
-            for gpu in self._last[1].gpus:
-                if gpu.up and int(gpu.gpu) not in paused | set(read) and this.count == self._last[1].devices:
+            for gpu in before.gpus:
+                if gpu.up and int(gpu.gpu) not in paused | set(read) and this.count == before.devices:
                     read[int(gpu.gpu)] = gpu
         for index in paused - set(read):
             if index < this.count:
@@ -209,8 +212,13 @@ class NvmlGate:
         self._known.note(live, self._clock())
         return this.count, [read[index] for index in sorted(read)]
 
+    def _before(self, now: float) -> Snapshot | None:
+        """The look before this one, while it is recent enough to speak for a device that this one does not reach."""
+        return self._last[1] if self._last is not None and now - self._last[0] <= _KEEP else None
+
     def _read_all(self, this: _Round) -> None:
-        until = time.monotonic() + self._deadline * _ROUND
+        # without a look before this one, a device that is not reached would count as gone: then all of them are tried
+        until = math.inf if self._before(this.now) is None else time.monotonic() + self._deadline * _ROUND
         while not self._closed:
             worked = self._process.answered
             try:
