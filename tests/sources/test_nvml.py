@@ -88,6 +88,17 @@ def test_the_pause_of_a_device_that_hangs_again_grows(gpus: Callable[..., GpuBen
     assert look(bench, 61).errors[key] == 3
 
 
+def test_a_pause_is_not_inherited_by_the_device_that_gets_the_index(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(3, deadline=0.2)
+    look(bench)
+    bench.machine.devices[0].hangs("nvmlDeviceGetUUID")
+    bench.change()
+    assert ups(look(bench))[uuid_of(0)] is False
+    bench.remove(0)
+    look(bench)
+    assert ups(look(bench)) == {uuid_of(0): False, uuid_of(1): True, uuid_of(2): True}
+
+
 def test_a_library_that_hangs_at_its_start_costs_a_round_and_is_tried_again(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(2, deadline=0.2)
     look(bench)

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_answers import live_gpu
 from stoker.sources.nvml_known import KnownGpus
-from stoker.sources.nvml_process import STARTING, EndedError, HungError, NvmlProcess, StartError
+from stoker.sources.nvml_lost import STARTING, EndedError, HungError, StartError
+from stoker.sources.nvml_pauses import Pauses
+from stoker.sources.nvml_process import NvmlProcess
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 
@@ -33,8 +35,6 @@ _NO_DRIVER = frozenset({"LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED"})
 _LOOK_AGAIN = 3600.0
 _TRY_AGAIN = 30.0
 _RENEW_EVERY = 300.0
-_FIRST_PAUSE = 60.0
-_LONGEST_PAUSE = 900.0
 _KEEP = 120.0
 _ROUND = 1.6
 """After this many times the deadline of a call, a round in which calls hang leaves the rest of the GPUs to the next one."""
@@ -101,7 +101,7 @@ class NvmlGate:
         self._lock = threading.Lock()
         self._closed = False
         self._errors: dict[ErrorKey, int] = {}
-        self._paused: dict[int, tuple[float, float]] = {}
+        self._pauses = Pauses()
         self._blocked: tuple[float, str, str, object] | None = None
         self._driver: object = None
         self._renew_at = 0.0
@@ -147,7 +147,7 @@ class NvmlGate:
             # loaded, unloaded or updated: a library that is loaded already would not fit any more
             self._driver = driver
             self._blocked = None
-            self._paused.clear()
+            self._pauses.clear()
             self._process.end()
         failures: list[str] = []
         devices: int | None = 0
@@ -183,7 +183,7 @@ class NvmlGate:
 
     def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu]]:
         """Ask the child, and its replacement when it is lost, until every device that is not paused was read."""
-        this = _Round(now, failures, {index for index, (end, _) in self._paused.items() if now < end})
+        this = _Round(now, failures, self._pauses.at(now))
         self._read_all(this)
         if self._closed:
             raise SourceError("the gate to NVML is closed")
@@ -198,8 +198,7 @@ class NvmlGate:
             if index < this.count:
                 read[index] = self._down(index, self._known.uuid_at(index))
                 failures.append(f"GPU {index} is left out for a while, since a call of it did not return")
-        for index in [index for index in self._paused if index in read and read[index].up]:
-            del self._paused[index]
+        self._pauses.answered(index for index, gpu in read.items() if gpu.up)
         live = [gpu for gpu in read.values() if gpu.up]
         answering = {gpu.uuid for gpu in live}
         for index, gpu in read.items():
@@ -258,14 +257,8 @@ class NvmlGate:
         if lost.index < 0:
             self._block(this.now, call, error)
         else:
-            self._pause(lost.index, this.now)
+            self._pauses.begin(lost.index, this.now)
             this.paused.add(lost.index)
-
-    def _pause(self, index: int, now: float) -> None:
-        """Leave a device out, twice as long as the last time."""
-        _, before = self._paused.get(index, (0.0, _FIRST_PAUSE / 2))
-        pause = min(2 * before, _LONGEST_PAUSE)
-        self._paused[index] = (now + pause, pause)
 
     def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str]) -> int:
         """One request: put what each device answers into `read`; how many devices the driver sees."""
@@ -279,6 +272,8 @@ class NvmlGate:
                     self._block(self._monotonic(), call, error)
                 elif "count" in answer:
                     system = answer
+                    if answer["count"] != self._seen:
+                        self._pauses.clear()  # they may have moved to other indices
                     self._seen = int(answer["count"])
                 else:
                     gpu = self._gpu(answer, system)

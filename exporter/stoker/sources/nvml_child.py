@@ -17,7 +17,8 @@ import os
 import sys
 from typing import Any, TextIO
 
-from stoker.sources.nvml_device import ANNOUNCEMENT, Device, Nvml, Refused
+from stoker.sources.nvml_calls import ANNOUNCEMENT, Nvml, Refused
+from stoker.sources.nvml_device import Device
 
 NO_DEVICE = -1
 

@@ -21,14 +21,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from stoker.errors import DeadlineError, SourceError
+from stoker.errors import SourceError
+from stoker.sources.nvml_lost import STARTING, EndedError, HungError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
-_ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_child, which cannot be imported here: it loads pynvml
-STARTING = -2
-"""Index in the announcement while the child starts; Python itself needs longer than a call may on a busy machine."""
+_ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_calls, which cannot be imported here: it loads pynvml
 _START_LIMIT = 20.0
 _WAKE_LIMIT = 1.0
 """At least so long a child that has answered before may take to begin; one that is stopped does not."""
@@ -41,45 +40,6 @@ _CHUNK = 1 << 16
 MOST_LEFT = 4
 _ROOT = str(Path(__file__).resolve().parents[2])
 _PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from stoker.sources.nvml_child import main; main()"
-
-
-class HungError(DeadlineError):
-    """A call did not return.
-
-    Attributes:
-        call: NVML's name of it; `start` when the child itself did not get going.
-        index: of the device, below 0 when it concerned none.
-    """
-
-    def __init__(self, call: str, index: int, seconds: float) -> None:
-        super().__init__(
-            "the NVML process does not answer"
-            if index == STARTING
-            else f"{call} of GPU {index} did not return within {seconds:g} s"
-            if index >= 0
-            else f"{call} did not return"
-        )
-        self.call = call
-        self.index = index
-
-
-class EndedError(SourceError):
-    """The child ended by itself, or answered what cannot be read; it is dead.
-
-    Attributes:
-        call: the call that it had announced; `start` when it had made none since it was asked.
-        index: of the device, below 0 when it concerned none.
-    """
-
-    def __init__(self, why: str, call: str, index: int) -> None:
-        of = f" of GPU {index}" if index >= 0 else ""
-        super().__init__(f"the NVML process {why}" + ("" if index == STARTING else f" in {call}{of}"))
-        self.call = call
-        self.index = index
-
-
-class StartError(SourceError):
-    """The child could not be started, which says nothing about NVML."""
 
 
 class NvmlProcess:
