@@ -201,7 +201,7 @@ def test_an_older_binding_leaves_out_what_it_lacks(
     assert installed is not None
     assert installed.origin is not None
     older = (
-        "del nvmlDeviceGetTemperatureV, nvmlDeviceGetMarginTemperature, NVML_ERROR_INVALID_STATE\n"
+        "for name in ('nvmlDeviceGetTemperatureV', 'nvmlDeviceGetMarginTemperature'): globals().pop(name, None)\n"
         "class c_nvmlGpuFabricInfo_t(_PrintableStructure):\n"
         "    _fields_ = [('clusterUuid', c_char * 96), ('status', c_uint), ('cliqueId', c_uint32), ('state', c_uint)]\n"
     )
