@@ -17,6 +17,7 @@ from stoker.checks import (
     ranges,
     routing,
     runbooks,
+    selector,
     templates,
     units,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from stoker.spec.pack import Pack
 
 CHECKS = (
+    selector.check,
     names.check,
     expressions.check,
     counters.check,

@@ -163,6 +163,8 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     original = len(changed)
     changed.append((rules[0], Mutant(rules[0], "nothing")))  # which all cases have to pass
     tests = list(alert_tests(name, alert, domain, pack))
+    if not tests:
+        return Verdict(name, original, (), "no case holds for its changed numbers")
     killed: set[int] = set()
     with tempfile.TemporaryDirectory(prefix="stoker-mutation-") as folder:
         trial = _Trial(Path(folder), name, rules, domain, pack)

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from stoker.generate.variants import TARGET_LABELS
-from stoker.spec.examples import example
-from stoker.spec.promql import selectors
+from stoker.spec.examples import example, matching
+from stoker.spec.promql import patterns, selectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,7 @@ def expand(text: str, pack: Pack) -> str:
     name = found[0].name
     labels = {label: example(label) for label in (*TARGET_LABELS, *metric_labels(name, pack))}
     labels |= dict(_EQUALS.findall(pack.selector))
+    labels |= {label: matching(pattern, labels.get(label, "")) for label, pattern in patterns(pack.selector)}
     labels |= given
     inside = ",".join(f'{label}="{value}"' for label, value in labels.items() if value)
     return f"{name}{{{inside}}}"

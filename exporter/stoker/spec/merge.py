@@ -16,13 +16,16 @@ _PRIMARY = ("above", "below", "equals", "older_than", "at_least")
 def changed(node: Mapping, change: Node, alert: KindAlert, name: str, problems: Problems) -> Mapping:
     """`node` with the parameters of `change` in place of its own.
 
-    A number of the alert's parameters, `for`, `keep_firing_for`, `enabled`, or a level: `{warning: 0.85}` sets the bound of that
-    level, `{warning: {above: 0.85, for: 20m}}` several of its numbers. Anything else is a problem.
+    A number of the alert's parameters, `for`, `keep_firing_for`, `enabled`, the `severity` of an alert without levels, or a level:
+    `{warning: 0.85}` sets the bound of that level, `{warning: {above: 0.85, for: 20m}}` several of its numbers. Anything else is
+    a problem.
     """
     if not isinstance(change, Mapping):
         problems.add(change.position, "type", f"what changes {name} is no mapping", "write {parameter: value}")
         return node
     known = set(alert.numbers()) | set(_level_params(node)) | {"for", "keep_firing_for", "enabled"}
+    if alert.levels is None:
+        known.add("severity")
     for key, value in change:
         if key in SEVERITIES:
             node = _change_level(node, key, value, alert, known, problems)
@@ -69,7 +72,7 @@ def _change_level(
         params = node.get("params")
         first = _primary(node) if not isinstance(params, Mapping) else _primary(params)
         if first not in known:
-            right = f"name one of its parameters: {', '.join(sorted(known))}"
+            right = f"name one of its parameters: {', '.join(sorted(known - {'severity'}))}"
             problems.add(value.position, "unknown-parameter", "a number alone does not say what it changes", right)
             return node
         return _set(node, first, value)

@@ -181,6 +181,14 @@ def matcher(label: str, pattern: str) -> str:
     return f'{label}{"=" if plain else "=~"}"{quoted}"'
 
 
+_LIKE = re.compile(r'(\w+)\s*=~\s*"((?:[^"\\]|\\.)*)"')
+
+
+def patterns(matchers: str) -> list[tuple[str, str]]:
+    """Label and regular expression of each `=~` among matchers, without PromQL's escapes."""
+    return [(label, re.sub(r"\\(.)", r"\1", pattern)) for label, pattern in _LIKE.findall(matchers)]
+
+
 def number_text(value: float) -> str:
     """A number as PromQL has it, without float noise: 0.9, 20, 1e+09 is 1000000000."""
     return str(int(value)) if value == int(value) else repr(float(value))
