@@ -6,6 +6,7 @@ import itertools
 import logging
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ def serve(house: House) -> Iterator[Callable[..., Server]]:
         Route("/echo", {"POST": echo}),
         Route("/below/*", {"GET": echo}),
         Route("/wait", {"GET": house.wait}),
+        Route("/huge", {"GET": lambda _: Response(200, b"x" * 2**26)}),
         Route("/fail", {"GET": fail}),
         Route("/refuse", {"GET": refuse}),
     ]
@@ -78,6 +80,13 @@ def serve(house: House) -> Iterator[Callable[..., Server]]:
 
 def counted(server: Server) -> dict[tuple[str, ...], object]:
     return {sample.labels: sample.value for sample in server.samples()}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
 
 
 def test_a_connection_serves_many_requests(serve: Callable[..., Server]) -> None:
@@ -238,7 +247,9 @@ def test_a_new_client_takes_the_place_of_the_one_that_rested_longest(serve: Call
     server = serve(limits=Limits(connections=2))
     with Wire(server.port) as first, Wire(server.port) as second:
         assert first.ask("/hello").status == 200
+        until(lambda: len(server._waiting) == 2)  # the second has connected only
         assert second.ask("/hello").status == 200
+        until(lambda: len(server._waiting) == 2)
         with Wire(server.port) as third:
             assert third.ask("/hello").status == 200
             assert first.closed()
@@ -255,6 +266,17 @@ def test_silent_and_slow_clients_give_way_too(begun: bytes, serve: Callable[...,
             assert house.entered.acquire(timeout=PATIENCE)
         assert silent.closed()
         assert slow.closed()
+
+
+def test_who_does_not_take_the_answer_gives_way(serve: Callable[..., Server]) -> None:
+    server = serve(limits=Limits(connections=2, slow_time=0.0))
+    with Wire(server.port) as slow, Wire(server.port) as slower:
+        for wire in (slow, slower):
+            wire.send(b"GET /huge HTTP/1.1\r\n\r\n")
+            assert wire.socket.recv(1)  # the answer has begun, and is larger than what the system takes for a client
+        for _ in range(2):
+            with Wire(server.port) as new:
+                assert new.ask("/hello").status == 200
 
 
 def test_when_all_are_being_answered_a_new_client_is_sent_away(serve: Callable[..., Server], house: House) -> None:
@@ -341,3 +363,11 @@ def test_what_is_no_address_is_one_line(listen: str) -> None:
 def test_a_host_that_does_not_exist_is_one_line() -> None:
     with pytest.raises(UsageError, match=r"cannot listen on nowhere\.invalid:1"):
         Server("nowhere.invalid:1", []).start()
+
+
+@pytest.mark.parametrize("listen", ["192.0.2.1:9838", f"{'a' * 300}.b:1"])
+def test_an_address_of_another_machine_is_not_said_to_be_taken(listen: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Server(listen, []).start()
+    assert "stop what uses it" not in str(caught.value)
+    assert "127.0.0.1:9838" in str(caught.value)

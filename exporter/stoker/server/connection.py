@@ -26,12 +26,17 @@ _LINGER_SIZE = 2**24
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the server; times in seconds, sizes in bytes."""
+    """Bounds of the server; times in seconds, sizes in bytes.
+
+    Attributes:
+        slow_time: after this long, a client that still takes its answer gives way to a new one.
+    """
 
     header_time: float = 5.0
     body_time: float = 10.0
     idle_time: float = 120.0
     write_time: float = 30.0
+    slow_time: float = 2.0
     linger_time: float = 1.0
     header_size: int = 16384
     body_size: int = 8 * 2**20

@@ -1,11 +1,13 @@
 """A small HTTP/1.1 server for a handful of clients, made so that none of them can hurt it.
 
 One thread a connection, a bounded number of them. When all are taken, a new client takes the place of the one that has been
-silent, or slow to say what it wants, for longest; when all are being answered, it is told to come later.
+silent, or slow to say what it wants, or slow to take its answer, for longest; when all are being answered, it is told to come
+later.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import resource
 import socket
@@ -30,6 +32,11 @@ log = logging.getLogger(__name__)
 
 _OTHER = "other"
 _LAST_PORT = 65535
+_RIGHT = {
+    errno.EADDRINUSE: "stop what uses it or choose another address with --listen",
+    errno.EACCES: "ports below 1024 are for root; choose another one with --listen",
+}
+"""What would be right, by the error of the system."""
 
 
 class Server:
@@ -61,9 +68,10 @@ class Server:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._open: set[Connection] = set()
-        # those that may give way, in the order in which they began: to wait for a request, or to read its body
-        self._waiting: dict[Connection, None] = {}
-        self._reading: dict[Connection, None] = {}
+        # those that may give way and since when: they wait for a request, send its body, take its answer; oldest first
+        self._waiting: dict[Connection, float] = {}
+        self._reading: dict[Connection, float] = {}
+        self._writing: dict[Connection, float] = {}
         self._busy = 0
         self._stopping = False
         self._failed: set[tuple[str, type[Exception]]] = set()
@@ -135,8 +143,10 @@ class Server:
 
     def _make_room(self) -> bool:
         """End the one that has been silent or slow for longest, under the lock; whether there was one."""
-        for queue in (self._waiting, self._reading):
-            for connection in queue:
+        now = time.monotonic()
+        for queue, least in ((self._waiting, 0.0), (self._reading, 0.0), (self._writing, self._limits.slow_time)):
+            connection = next(iter(queue), None)
+            if connection is not None and now - queue[connection] >= least:
                 del queue[connection]
                 self._open.discard(connection)
                 connection.abort()
@@ -186,14 +196,15 @@ class Server:
             return False
         handler, response = self._answer(request)
         self._count(handler, response.status)
-        connection.write(response, close=head.close, head_only=head.method == "HEAD")
+        with self._giving_way(connection, self._writing):
+            connection.write(response, close=head.close, head_only=head.method == "HEAD")
         return not head.close
 
     @contextmanager
-    def _giving_way(self, connection: Connection, queue: dict[Connection, None]) -> Iterator[None]:
+    def _giving_way(self, connection: Connection, queue: dict[Connection, float]) -> Iterator[None]:
         with self._lock:
             if connection in self._open:  # else it has just lost its place
-                queue[connection] = None
+                queue[connection] = time.monotonic()
         try:
             yield
         finally:
@@ -262,6 +273,8 @@ def _listening(listen: str) -> socket.socket:
             server.close()
             raise
     except OSError as error:
-        right = "stop what uses it or choose another address with --listen"
+        right = _RIGHT.get(error.errno or 0, "write an address of this machine, as 127.0.0.1:9838 or [::1]:9838")
         raise UsageError(f"cannot listen on {listen}: {error.strerror}; {right}") from error
+    except UnicodeError as error:  # no name at all for the resolver's encoding
+        raise UsageError(f"cannot listen on {listen}: no such host; write host:port, as 127.0.0.1:9838") from error
     return server
