@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from stoker import __version__
 from stoker.catalog import catalog
 from stoker.collectors.gpu import gpu_collectors
-from stoker.collectors.host import host_collectors
+from stoker.collectors.host import check_switches, host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config import Loaded, Settings, load_settings
 from stoker.config.load import state_dir
@@ -203,6 +203,7 @@ def load_all(file: Path | None) -> tuple[Loaded, Pack]:
     loaded = load_settings(file)
     problems = Problems()
     pack = load_pack(loaded.settings.pack, problems, alerts=False)
+    check_switches(loaded.settings.host.collectors, problems)
     try:
         problems.raise_if_any()
     except MistakeError as error:

@@ -24,6 +24,23 @@ BAD = {
     "a broken YAML": ("sources: [", 1, "yaml: this is no YAML"),
     "an unknown key": ("hosst: {enabled: true}\n", 1, ":1:1: unknown-key: hosst is no key here; did you mean host?"),
     "a wrong type": ("interval: 15\n", 1, ":1:11: type: interval is a whole number; it has to be a duration"),
+    "a number of five thousand digits": (
+        f"interval: {'9' * 5000}\n",
+        1,
+        f"type: interval is the text '{'9' * 80}…'; it has to be a duration",
+    ),
+    "an interval without end": ("interval: 999999999999999999999d\n", 1, ":1:11: range: interval is above 5m"),
+    "a deadline of nothing": ("gpu: {deadline: 0s}\n", 1, ":1:17: range: deadline is not above zero"),
+    "limits below any use": ("limits: {label_length: -1}\n", 1, ":1:24: range: label_length is below 1"),
+    "a nest without end": (f"pack: {'[' * 900}{']' * 900}\n", 1, "yaml: this is nested more than 100 deep"),
+    "a path with a NUL": ('state_dir: "/a\\0b"\n', 1, ":1:12: yaml: a NUL character is not allowed"),
+    "a folder without a name": ('state_dir: ""\n', 1, ":1:12: state-dir: state_dir is empty"),
+    "a log in its place": ("x" * (4 * 2**20 + 1), 1, ":1:1: config-file: larger than 4 MiB"),
+    "an unknown collector": (
+        "host: {collectors: {host_dsk: false}}\n",
+        1,
+        ":1:21: unknown-collector: there is no collector host_dsk; did you mean host_disk?",
+    ),
     "a key twice": ("interval: 15s\ninterval: 30s\n", 1, ":2:1: duplicate-key: interval is set twice"),
     "an unknown alert": (
         "pack: {alerts: {GpuDwn: {for: 5m}}}\n",
@@ -87,6 +104,7 @@ def test_a_mistake_in_the_configuration(case: str, tmp_path: Path) -> None:
     assert done.returncode == code, done.stderr
     assert says in done.stderr
     assert str(file) in done.stderr
+    assert max(map(len, done.stderr.splitlines())) < 500
     assert "Traceback" not in done.stderr
 
 
@@ -101,6 +119,37 @@ def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
     done = stoker("serve", "--config", str(tmp_path / "none.yaml"))
     assert done.returncode == 1
     assert "cannot be read: No such file or directory" in done.stderr
+
+
+def test_serve_finds_an_unknown_collector_too(tmp_path: Path) -> None:
+    file = tmp_path / "stoker.yaml"
+    file.write_text("host: {collectors: {host_dsk: false}}\n")
+    done = stoker("serve", "--config", str(file))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "there is no collector host_dsk" in done.stderr
+
+
+def test_a_device_without_end_is_no_configuration() -> None:
+    done = stoker("serve", "--config", "/dev/zero")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "/dev/zero:1:1: config-file: larger than 4 MiB; name a stoker.yaml\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["serve", "--confg", "x"], "stoker serve: unknown argument --confg; see stoker serve --help"),
+        (["serve", "--log-level", "x"], "stoker serve: argument --log-level: invalid choice: 'x'"),
+        (["parse"], "stoker parse: the following arguments are required: FILE; see stoker parse --help"),
+        (["srve"], "stoker: argument COMMAND: invalid choice: 'srve'"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(arguments: list[str], says: str) -> None:
+    done = stoker(*arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(says)
 
 
 def test_a_taken_port_is_one_line() -> None:

@@ -151,6 +151,11 @@ def test_an_address_that_is_none_is_one_line(flag: str) -> None:
     )
 
 
+def test_an_ipv6_address_without_a_port_of_its_own_is_left_as_it_is() -> None:
+    done = stoker("serve", "--listen", "::1:x")
+    assert done.stderr.startswith("stoker: ::1:x is no address to listen on")
+
+
 def test_a_bug_of_ours_is_one_line_unless_asked_for_more() -> None:
     program = (
         "import stoker.app, sys\nstoker.app.App = None\nimport stoker.__main__ as m\nsys.argv[1:] = ['serve']\nm.main()"

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from stoker import __version__
 from stoker.cli import check, doctor, generate, parse, serve
@@ -22,9 +22,16 @@ COMMANDS = (serve, parse, check, generate, doctor)
 OK, PROBLEMS, USAGE, BUG = 0, 1, 2, 3
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, without the usage in front."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; the reference page is made from it."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="stoker",
         description="Feeds Prometheus: GPU, host, training and inference logs, with alerts and dashboards from one spec.",
     )
@@ -38,7 +45,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    args = build_parser().parse_args(arguments)  # argparse itself exits with 2
+    args, unknown = build_parser().parse_known_args(arguments)  # argparse itself exits with 2
+    if unknown:
+        command = f"stoker {args.command}"
+        print(f"{command}: unknown argument {unknown[0]}; see {command} --help", file=sys.stderr)
+        return USAGE
     try:
         return int(args.run(args))
     except MistakeError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stoker.catalog import complete
 from stoker.checks import check_pack
 from stoker.cli.reference import command_line
+from stoker.collectors.host import check_switches
 from stoker.config import Settings, find_config, load_settings
 from stoker.documents import Problems
 from stoker.generate.output import artifacts
@@ -52,6 +53,7 @@ def checked_pack(config: str | None, *, use_config: bool = True) -> Checked:
         check_pack(pack, problems)
         if not problems.found:  # a format's own mistakes are said once
             formats_of(loaded.settings.sources, pack.formats, pack.catalog, problems)
+    check_switches(loaded.settings.host.collectors, problems)
     return Checked(pack, loaded.settings, problems, {**pack.texts, **loaded.texts})
 
 

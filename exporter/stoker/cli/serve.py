@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         datefmt="%Y-%m-%dT%H:%M:%S%z",
     )
     listen = args.listen
-    if listen is not None and listen.startswith(":"):
+    if listen is not None and listen.startswith(":") and listen.count(":") == 1:
         listen = f"0.0.0.0{listen}"  # noqa: S104 - as `:9838` means in every other exporter
     asked = _signals()
     app = App(find_config(args.config, os.environ), listen=listen)

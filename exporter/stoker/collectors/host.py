@@ -20,6 +20,8 @@ from stoker.collectors import (
     host_swap,
     host_temperature,
 )
+from stoker.documents import nearest
+from stoker.documents.position import position_of
 from stoker.sources.host import Host
 from stoker.sources.machine import Machine
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stoker.collectors.collector import Collector
+    from stoker.documents import Problems
 
 
 def host_collectors(
@@ -70,3 +73,11 @@ HOST_DESCS = tuple(desc for collector in host_collectors(Machine()) for desc in 
 
 HOST_NAMES = tuple(collector.name for collector in host_collectors(Machine()))
 """Names that `host.collectors` of the settings may switch."""
+
+
+def check_switches(switches: Mapping[str, bool], problems: Problems) -> None:
+    """Find names that no collector has: a switch without effect."""
+    for name in switches:
+        if name not in HOST_NAMES:
+            right = nearest(name, HOST_NAMES) or f"known: {', '.join(HOST_NAMES)}"
+            problems.add(position_of(name), "unknown-collector", f"there is no collector {name}", right)

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from stoker.config.settings import Settings, SourceSettings
-from stoker.documents import Position, Problems, Text, decode, read_yaml
+from stoker.config.settings import Limits, Settings, SourceSettings
+from stoker.documents import Position, Problems, Text, decode, read_yaml, settable
 from stoker.documents.position import position_of
 from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
 _LABELS = ("engine",)
+_MOST = 4 * 2**20
+"""Bytes of a stoker.yaml: somebody may name a log, or /dev/zero."""
+_LONGEST = 300.0
+"""Seconds: readings that are older are not served, so a longer interval would leave gaps."""
 _TEMPLATE_WORDS = {"stem", "name", "parent", "host"}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -71,11 +75,15 @@ def load_settings(file: Path | None) -> Loaded:
 
 def _read(file: Path, problems: Problems) -> str:
     try:
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(_MOST + 1)
     except OSError as error:
         problems.add(
             Position(str(file), 1, 1), "config-file", f"cannot be read: {error.strerror}", "name a readable file"
         )
+        return ""
+    if len(data) > _MOST:
+        problems.add(Position(str(file), 1, 1), "config-file", f"larger than {_MOST >> 20} MiB", "name a stoker.yaml")
         return ""
     try:
         return data.decode()
@@ -90,13 +98,25 @@ def check_settings(settings: Settings, problems: Problems) -> None:
     """What the types cannot say: names used once, one origin a source, patterns and zones that exist."""
     at = settings.at
     host, _, port = settings.listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last port
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004 - the last port
         problems.add(
             at.value("listen"), "listen", f"{settings.listen} is no address", "write host:port, as 127.0.0.1:9838"
         )
-    for name in ("interval", "deadline"):
-        if getattr(settings, name) <= 0:
-            problems.add(at.value(name), "range", f"{name} is not above zero", "write a duration such as 15s")
+    for name, seconds, where in (
+        ("interval", settings.interval, at.value("interval")),
+        ("deadline", settings.deadline, at.value("deadline")),
+        ("deadline", settings.gpu.deadline, settings.gpu.at.value("deadline")),
+    ):
+        if not 0 < seconds <= _LONGEST:
+            wrong = f"{name} is not above zero" if seconds <= 0 else f"{name} is above 5m"
+            problems.add(where, "range", wrong, "write a duration such as 15s")
+    for name in settable(Limits):
+        value = getattr(settings.limits, name)
+        least = int(name != "values_per_run")
+        if value < least:
+            problems.add(settings.limits.at.value(name), "range", f"{name} is below {least}", "write a larger number")
+    if settings.state_dir == "":
+        problems.add(at.value("state_dir"), "state-dir", "state_dir is empty", "name a folder, or leave it out")
     seen: dict[str, SourceSettings] = {}
     for source in settings.sources:
         if source.name in seen:

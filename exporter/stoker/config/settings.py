@@ -29,6 +29,7 @@ class GpuSettings:
         "off", doc="Whether processes on a GPU carry their user as a label, as number or name."
     )
     deadline: Duration = setting(Duration(5), doc="How long one NVML call may take before its process is replaced.")
+    at: At = field(default_factory=At, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class Limits:
         200, doc="Values of the label `route` for one service; requests to any further route count under `{other}`."
     )
     values_per_run: int = setting(200, doc="Names that stoker_train_value may have for one run.")
+    at: At = field(default_factory=At, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

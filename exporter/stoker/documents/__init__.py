@@ -1,6 +1,6 @@
 """Documents with positions in, deterministic documents out, and the user's mistakes as values."""
 
-from stoker.documents.decode import At, decode, setting
+from stoker.documents.decode import At, decode, settable, setting
 from stoker.documents.node import Mapping, Node, Scalar, Sequence
 from stoker.documents.position import NOWHERE, Position, Text
 from stoker.documents.problem import Problem, Problems, nearest
@@ -27,6 +27,7 @@ __all__ = [
     "parse_duration",
     "parse_size",
     "read_yaml",
+    "settable",
     "setting",
     "write_json",
     "write_yaml",

@@ -10,6 +10,9 @@ from stoker.documents.position import Position, Text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SHOWN = 80
+"""Characters of a text that a message repeats."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
@@ -65,4 +68,8 @@ def kind_of(node: Node) -> str:
     if node.value is None:
         return "nothing"
     names = {bool: "true or false", int: "a whole number", float: "a number"}
-    return names.get(type(node.value), f"the text {node.raw!r}")
+    return names.get(type(node.value), f"the text {_short(node.raw)!r}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -20,6 +20,7 @@ _SIZE_UNITS = {
     "GB": 10**9,
     "TB": 10**12,
 }
+_LONGEST = 64
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
 
 
@@ -38,7 +39,7 @@ def parse_duration(text: str) -> Duration | None:
     """Seconds of `5m`, `1h30m`, `500ms`; None when it is no duration. `0` alone is allowed."""
     if text == "0":
         return Duration(0)
-    if not _DURATION.match(text):
+    if len(text) > _LONGEST or not _DURATION.match(text):
         return None
     return Duration(sum(int(number) * _DURATION_UNITS[unit] for number, unit in _DURATION_PART.findall(text)))
 
@@ -58,7 +59,7 @@ def duration_text(seconds: float) -> str:
 
 def parse_size(text: str) -> Size | None:
     """Bytes of `64KiB`, `1.5GB`, `1024`; None when it is no size."""
-    match = _SIZE.match(text)
+    match = _SIZE.match(text) if len(text) <= _LONGEST else None
     if not match or match[2] not in _SIZE_UNITS:
         return None
     return Size(round(float(match[1]) * _SIZE_UNITS[match[2]]))

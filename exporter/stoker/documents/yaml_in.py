@@ -22,6 +22,9 @@ _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _MOST_NODES = 200_000
+_DEEPEST = 100
+_LONGEST_NUMBER = 64
+"""Characters; what is longer is nobody's setting, and would not fit a float."""
 
 
 def read_yaml(text: str, file: str, problems: Problems) -> Node | None:
@@ -67,6 +70,9 @@ class _Builder:
     def build(self, node: yaml.Node, above: tuple[int, ...]) -> Node | None:
         where = Position(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
         self._count += 1
+        if len(above) > _DEEPEST:
+            self._problems.add(where, "yaml", f"this is nested more than {_DEEPEST} deep", "write it flatter")
+            return None
         if id(node) in above or self._count > _MOST_NODES:
             if self._count <= _MOST_NODES + 1:
                 self._problems.add(
@@ -101,6 +107,8 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode, where: Position) -> Scalar:
         raw: str = node.value
+        if "\0" in raw:
+            self._problems.add(where, "yaml", "a NUL character is not allowed", "leave it out")
         if node.style in ("|", ">"):
             return Scalar(where, Text(raw, self._block_start(where), block=True), raw)
         if node.style in ('"', "'"):
@@ -122,6 +130,8 @@ def plain_value(raw: str, where: Position) -> Text | int | float | bool | None:
         return None
     if raw in ("true", "false"):
         return raw == "true"
+    if len(raw) > _LONGEST_NUMBER:
+        return Text(raw, where)
     if _INT.match(raw):
         return int(raw)
     if _FLOAT.match(raw):
