@@ -16,6 +16,7 @@ from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
 _LABELS = ("engine",)
+_STATE = Path("/var/lib/stoker")
 _MOST = 4 * 2**20
 """Bytes of a stoker.yaml: somebody may name a log, or /dev/zero."""
 _LONGEST = 300.0
@@ -181,10 +182,16 @@ def _check_template(template: str, groups: set[str], source: SourceSettings, key
 
 
 def state_dir(settings: Settings, env: Mapping[str, str]) -> Path:
-    """Where state is kept: the setting, /var/lib/stoker for root, else $XDG_STATE_HOME/stoker."""
+    """Where state is kept: the setting, /var/lib/stoker for root, else $XDG_STATE_HOME/stoker.
+
+    A user without a home, as in many containers, has /var/lib/stoker too: where it cannot be written, that is said.
+    """
     if settings.state_dir is not None:
         return Path(settings.state_dir)
     if os.geteuid() == 0:
-        return Path("/var/lib/stoker")
-    base = env.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return _STATE
+    try:
+        base = env.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    except RuntimeError:
+        return _STATE
     return Path(base) / "stoker"
