@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stoker.app import App, CollectorsPart
+from stoker.app import App, CollectorsPart, LogsPart
 from stoker.collectors.collector import Reading
 from stoker.collectors.schedule import Schedule
 from stoker.metrics import Desc, Kind, Sample
@@ -70,7 +70,7 @@ class Builder:
     def __init__(self) -> None:
         self.next: list[list[Part]] = []
 
-    def __call__(self, _settings: Settings, _pack: Pack, _machine: Machine) -> list[Part]:
+    def __call__(self, _settings: Settings, _pack: Pack, _machine: Machine, _before: Sequence[Part]) -> list[Part]:
         if not self.next:
             raise RuntimeError("a bug")
         return self.next.pop(0)
@@ -184,6 +184,30 @@ def test_a_reload_leaves_no_gap_in_the_series(start: Callable[..., App], builder
     new.ready = True
     assert values(app)["stoker_test_depth"] == 2
     assert app.ready()
+
+
+def test_a_reload_that_does_not_concern_the_collectors_goes_on_with_them(tmp_path: Path) -> None:
+    file = tmp_path / "stoker.yaml"
+    settings = f"state_dir: {tmp_path}\ngpu: {{enabled: false}}\n"
+    source = f"sources: [{{name: train, files: ['{tmp_path}/*.log']}}]\n"
+    file.write_text(settings)
+    app = App(file, listen="127.0.0.1:0")
+    app.start()
+    try:
+        (before,) = app._parts
+        assert isinstance(before, CollectorsPart)
+        file.write_text(settings + source)
+        assert app.reload() == ""
+        assert app._parts[0] is before
+        assert isinstance(app._parts[1], LogsPart)
+        assert before.schedule._thread is not None
+        assert before.schedule._thread.is_alive()
+        file.write_text(settings + source + "interval: 20s\n")
+        assert app.reload() == ""
+        assert app._parts[0] is not before
+        assert not before.schedule._thread.is_alive()
+    finally:
+        app.stop()
 
 
 def test_what_a_part_had_is_gone_when_the_new_settings_do_without_it(

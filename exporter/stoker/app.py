@@ -69,10 +69,15 @@ class Part(Protocol):
 
 @dataclass(slots=True)
 class CollectorsPart:
-    """The schedule of the collectors as a Part."""
+    """The schedule of the collectors as a Part.
+
+    Attributes:
+        made_of: the settings that it was made of; a reload that leaves them as they are goes on with it.
+    """
 
     schedule: Schedule
     nvml: NvmlGate | None = None
+    made_of: tuple[object, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -177,21 +182,33 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> 
     )
 
 
-def build_parts(settings: Settings, pack: Pack, machine: Machine) -> list[Part]:
-    """What the settings ask for, not yet started."""
+def build_parts(settings: Settings, pack: Pack, machine: Machine, before: Sequence[Part] = ()) -> list[Part]:
+    """What the settings ask for, not yet started, or one of those `before` that runs on."""
     parts: list[Part] = []
+    collecting = _collecting(settings, machine, before)
+    if collecting is not None:
+        parts.append(collecting)
+    if settings.sources:
+        parts.append(LogsPart(log_engine(settings, pack, collecting.nvml if collecting is not None else None)))
+    return parts
+
+
+def _collecting(settings: Settings, machine: Machine, before: Sequence[Part]) -> CollectorsPart | None:
+    """The collectors. What they remember (the last reading, GPUs' errors, since when a process hangs) is worth keeping."""
+    made_of = (settings.host, settings.gpu, settings.interval, settings.deadline, settings.state_dir)
+    for part in before:
+        if isinstance(part, CollectorsPart) and part.made_of == made_of:
+            return part
     collectors: list[Collector] = []
     if settings.host.enabled:
         collectors += host_collectors(machine, switches=settings.host.collectors)
     nvml = nvml_gate(settings, machine)
     if nvml is not None:
         collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True)
-    if collectors:
-        schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
-        parts.append(CollectorsPart(schedule, nvml))
-    if settings.sources:
-        parts.append(LogsPart(log_engine(settings, pack, nvml)))
-    return parts
+    if not collectors:
+        return None
+    schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
+    return CollectorsPart(schedule, nvml, made_of)
 
 
 def load_all(file: Path | None) -> tuple[Loaded, Pack]:
@@ -219,7 +236,7 @@ class App:
         file: stoker.yaml, or None for the defaults; read again at every reload.
         listen: takes the place of the settings' address.
         machine: whose /proc and /sys are read.
-        build: makes the parts; tests give their own.
+        build: makes the parts, given those that run before a reload; tests give their own.
         clock: seconds since the epoch.
 
     Raises:
@@ -233,7 +250,7 @@ class App:
         *,
         listen: str | None = None,
         machine: Machine | None = None,
-        build: Callable[[Settings, Pack, Machine], list[Part]] = build_parts,
+        build: Callable[[Settings, Pack, Machine, Sequence[Part]], list[Part]] = build_parts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._file = file
@@ -246,7 +263,7 @@ class App:
         self._reload_says = ""
         self._settings = loaded.settings
         self._listen = listen or str(loaded.settings.listen)
-        self._parts = build(loaded.settings, pack, self._machine)
+        self._parts = build(loaded.settings, pack, self._machine, ())
         self._before: dict[type[Part], list[Sample]] = {}
         self._changing = threading.Lock()
         self._failing: set[str] = set()
@@ -256,17 +273,17 @@ class App:
         """Answer and collect."""
         self.server.start()
         with self._changing:
-            self._start_parts()
+            self._start_parts(self._parts)
         log.info("listening on=%s config=%s", self.server.address, self._file or "(defaults)")
 
-    def _start_parts(self) -> None:
-        for part in self._parts:
+    def _start_parts(self, parts: Sequence[Part]) -> None:
+        for part in parts:
             try:
                 part.start()
             except Exception:  # the others start all the same, and `ready` tells that this one did not
                 log.exception("part=%s did not start", type(part).__name__)
 
-    def _stop_parts(self) -> None:
+    def _stop_parts(self, parts: Sequence[Part]) -> None:
         """All at the same time, so that a slow one takes nothing from the others."""
 
         def stop(part: Part) -> None:
@@ -275,7 +292,7 @@ class App:
             except Exception:
                 log.exception("part=%s did not stop", type(part).__name__)
 
-        threads = [threading.Thread(target=stop, args=(part,), daemon=True) for part in self._parts]
+        threads = [threading.Thread(target=stop, args=(part,), daemon=True) for part in parts]
         for thread in threads:
             thread.start()
         until = time.monotonic() + _STOP
@@ -285,7 +302,7 @@ class App:
     def stop(self) -> None:
         """End everything within two seconds."""
         self.server.stop()
-        self._stop_parts()
+        self._stop_parts(self._parts)
 
     def ready(self) -> bool:
         """Whether every part has its first samples."""
@@ -300,7 +317,7 @@ class App:
         with self._changing:
             try:
                 loaded, pack = load_all(self._file)
-                parts = self._build(loaded.settings, pack, self._machine)
+                parts = self._build(loaded.settings, pack, self._machine, self._parts)
             except MistakeError as error:
                 return self._refuse([str(problem) for problem in error.problems])
             except (StokerError, OSError) as error:
@@ -311,10 +328,12 @@ class App:
             if str(loaded.settings.listen) != str(self._settings.listen):
                 log.warning("listen changed to=%s: this takes a restart", loaded.settings.listen)
             # the old parts end first, so that the new ones find the state that these have saved
-            self._stop_parts()
-            self._before = {type(part): self._of(part) for part in self._parts}
+            ending = _without(self._parts, parts)
+            beginning = _without(parts, self._parts)
+            self._stop_parts(ending)
+            self._before = {type(part): self._of(part) for part in ending}
             self._settings, self._parts = loaded.settings, parts
-            self._start_parts()
+            self._start_parts(beginning)
             self._reload_says, self._reloaded_at = "", self._clock()
         log.info("reloaded config=%s", self._file or "(defaults)")
         return ""
@@ -384,3 +403,7 @@ def _span(seconds: float) -> str:
     parts = ((whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
     first = next((place for place, (number, _) in enumerate(parts) if number), len(parts) - 1)
     return " ".join(f"{number} {unit}" for number, unit in parts[first:])
+
+
+def _without(parts: Sequence[Part], others: Sequence[Part]) -> list[Part]:
+    return [part for part in parts if not any(part is other for other in others)]
