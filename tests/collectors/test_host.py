@@ -42,14 +42,28 @@ def test_a_machine_that_gives_nothing_makes_every_collector_say_so_in_one_line(t
     for folder in ("proc", "sys"):
         (tmp_path / folder).mkdir()
     for collector in host_collectors(Machine(str(tmp_path / "proc"), str(tmp_path / "sys"))):
-        if collector.name == "host_processes":
-            continue  # none is a number too
         try:
             said = collector.collect().failures
         except SourceError as error:
             said = [str(error)]
         assert said, collector.name
         assert all("\n" not in line for line in said)
+
+
+def test_a_linux_without_its_proc_is_a_failure_and_not_a_machine_without_processors(tmp_path: Path) -> None:
+    for folder in ("proc", "sys"):
+        (tmp_path / folder).mkdir()
+    failed = set()
+    for collector in host_collectors(Machine(str(tmp_path / "proc"), str(tmp_path / "sys"))):
+        try:
+            if collector.collect().failures:
+                failed.add(collector.name)
+        except UnavailableError:
+            pass
+        except SourceError:
+            failed.add(collector.name)
+    every_linux = {"info", "cpu", "load", "memory", "swap", "network", "processes", "filesystem"}
+    assert failed == {f"host_{name}" for name in every_linux}
 
 
 def test_without_proc_psutil_gives_what_it_can() -> None:

@@ -10,7 +10,7 @@ import pytest
 from machines import host, values
 from stoker.collectors.host_memory import HostMemory
 from stoker.collectors.host_swap import HostSwap
-from stoker.errors import UnavailableError
+from stoker.errors import SourceError
 from stoker.sources.host import Host
 from stoker.sources.machine import Machine
 
@@ -65,8 +65,8 @@ def test_swap_space_is_served_without_its_traffic(tmp_path: Path) -> None:
     assert reading.failures[0].startswith("traffic: ")
 
 
-def test_no_meminfo_is_no_memory_here(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="meminfo: No such file"):
+def test_no_meminfo_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="meminfo: No such file"):
         HostMemory(host(tmp_path, {})).collect()
 
 

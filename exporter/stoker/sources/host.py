@@ -16,7 +16,7 @@ import psutil
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.mounts import Mounts
 from stoker.sources.procfs import MODES, CpuTimes, Procfs
-from stoker.sources.pseudofile import failure, read
+from stoker.sources.pseudofile import read
 from stoker.sources.sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Host:
         try:
             return function()
         except OSError as error:
-            raise failure(error.filename or what, error) from error
+            raise SourceError(f"{error.filename or what}: {error.strerror or error}") from error
         except NotImplementedError as error:
             raise UnavailableError(f"{what}: not on this system") from error
         except (psutil.Error, RuntimeError, ValueError, IndexError, KeyError) as error:

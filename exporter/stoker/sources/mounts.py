@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import DeadlineError, SourceError
 from stoker.sources.deadline import Call, Worker
-from stoker.sources.pseudofile import parsing, read, read_raw
+from stoker.sources.pseudofile import parsing, read_always, read_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ class Mounts:
         try:
             data = read_raw(f"{self._procfs}/1/mountinfo")
         except OSError:
-            data = read(f"{self._procfs}/self/mountinfo")  # other users may not look at process 1
+            data = read_always(f"{self._procfs}/self/mountinfo")  # other users may not look at process 1
         if data != self._parsed[0]:
             with parsing(f"{self._procfs}/…/mountinfo"):
                 self._parsed = (data, parse(data.decode(errors="surrogateescape")))

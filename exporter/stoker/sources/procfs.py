@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from stoker.errors import SourceError, UnavailableError
-from stoker.sources.pseudofile import failure, parsing, read, read_raw
+from stoker.sources.pseudofile import parsing, read, read_always, read_raw
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """Modes of CPU time in the order of /proc/stat; `guest` and `guest_nice` follow there and are parts of user and nice."""
@@ -58,7 +58,8 @@ class Processes(NamedTuple):
 class Procfs:
     """Everything read from /proc itself.
 
-    Every method raises UnavailableError when the file does not exist here and SourceError when it cannot be read or understood.
+    Every method raises SourceError when a file cannot be read or understood, or is missing though every Linux has it, and
+    UnavailableError when it belongs to a feature that this kernel does not have.
     """
 
     def __init__(self, root: str = "/proc") -> None:
@@ -69,7 +70,7 @@ class Procfs:
 
     def text(self, name: str) -> str:
         """A file of one line, without its newline."""
-        return read(self._path(name)).decode(errors="replace").strip()
+        return read_always(self._path(name)).decode(errors="replace").strip()
 
     def has(self, name: str) -> None:
         """Make sure that a file is there.
@@ -85,7 +86,7 @@ class Procfs:
         path = self._path("stat")
         each: dict[str, tuple[float, ...]] = {}
         with parsing(path):
-            for line in read(path).split(b"\n"):
+            for line in read_always(path).split(b"\n"):
                 if not line.startswith(b"cpu"):
                     break  # the cpu lines come first, and the interrupts after them are long
                 name, *fields = line.split()
@@ -97,7 +98,7 @@ class Procfs:
         """Load averages of 1, 5 and 15 minutes."""
         path = self._path("loadavg")
         with parsing(path):
-            one, five, fifteen = (float(field) for field in read(path).split()[:3])
+            one, five, fifteen = (float(field) for field in read_always(path).split()[:3])
             return one, five, fifteen
 
     def memory(self) -> dict[str, int]:
@@ -105,7 +106,7 @@ class Procfs:
         path = self._path("meminfo")
         with parsing(path):
             # MemTotal:       24684092 kB
-            rows = [line.split() for line in read(path).decode().splitlines()]
+            rows = [line.split() for line in read_always(path).decode().splitlines()]
             return {row[0][:-1]: int(row[1]) * 1024 for row in rows if len(row) == 3}  # noqa: PLR2004 - name, number, unit
 
     def vmstat(self) -> dict[str, int]:
@@ -144,7 +145,7 @@ class Procfs:
         try:
             folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise failure(self.root, error) from error
+            raise SourceError(f"{self.root}: {error.strerror or error}") from error
         states: dict[str, int] = {}
         blocked: list[Blocked] = []
         try:
@@ -165,6 +166,8 @@ class Procfs:
             raise SourceError(f"{self.root}/PID/stat: not in the expected form: {error}") from error
         finally:
             os.close(folder)
+        if not states:  # not even ourselves
+            raise SourceError(f"{self.root}: no process can be seen")
         return Processes(states, blocked)
 
 

@@ -48,6 +48,18 @@ def read(path: str) -> bytes:
         raise failure(path, error) from error
 
 
+def read_always(path: str) -> bytes:
+    """The whole file, of those that every Linux has: without it something is wrong here (no /proc is mounted), and is to be said.
+
+    Raises:
+        SourceError: it is not there or cannot be read.
+    """
+    try:
+        return read_raw(path)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}") from error
+
+
 def failure(path: str, error: OSError) -> SourceError:
     """The one-line exception for an operating system's error on `path`."""
     kind = UnavailableError if error.errno in _NOT_HERE else SourceError
