@@ -2,7 +2,7 @@
 
 A tenth of the values change between two pages, as in real life. The first page, which prepares everything, is shown too.
 
-    python bench/exposition.py
+    python -m bench.exposition
 """
 
 from __future__ import annotations
