@@ -25,7 +25,7 @@ CATCH_UP = 60
 """Seconds after which the lines that are not read yet are not waited for."""
 READ = ("stoker_log_lines_total", "mtail_lines_total")
 CONFIG = """state_dir: {folder}/state
-sources: [{{name: bench, files: ["{folder}/logs/*.log"]}}]
+sources: [{{name: bench, files: ["{folder}/logs/*.log"], from: beginning}}]
 """
 MTAIL = r"""gauge loss by getfilename
 counter requests by method, route, code
@@ -63,8 +63,8 @@ def measure(programs: list[Program], logs: Path, seconds: int) -> list[int]:
     for program in programs:
         program.wait_until_up(READ[programs.index(program)])
     most = [0] * len(programs)
-    for turn in range(1, seconds + CATCH_UP + 1):
-        if turn <= seconds:
+    for turn in range(seconds + CATCH_UP):
+        if turn < seconds:
             grow(logs, turn)
         elif min(read(programs)) >= LOGS * LINES * seconds:
             break
@@ -84,7 +84,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stoker-bench-")))
         logs = folder / "logs"
         logs.mkdir()
-        grow(logs, 0)
+        for log in range(LOGS):  # empty, since mtail reads what is appended only
+            (logs / f"{log}.log").touch()
         config = folder / "stoker.yaml"
         config.write_text(CONFIG.format(folder=folder))
         (folder / "bench.mtail").write_text(MTAIL)
