@@ -235,7 +235,7 @@ class App:
     Args:
         file: stoker.yaml, or None for the defaults; read again at every reload.
         listen: takes the place of the settings' address.
-        machine: whose /proc and /sys are read.
+        machine: whose /proc and /sys are read, in place of the settings' one.
         build: makes the parts, given those that run before a reload; tests give their own.
         clock: seconds since the epoch.
 
@@ -254,7 +254,7 @@ class App:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._file = file
-        self._machine = machine or Machine()
+        self._machine = machine
         self._build = build
         self._clock = clock
         self._started = clock()
@@ -263,7 +263,7 @@ class App:
         self._reload_says = ""
         self._settings = loaded.settings
         self._listen = listen or str(loaded.settings.listen)
-        self._parts = build(loaded.settings, pack, self._machine, ())
+        self._parts = self._built(loaded.settings, pack, ())
         self._before: dict[type[Part], list[Sample]] = {}
         self._changing = threading.Lock()
         self._failing: set[str] = set()
@@ -275,6 +275,9 @@ class App:
         with self._changing:
             self._start_parts(self._parts)
         log.info("listening on=%s config=%s", self.server.address, self._file or "(defaults)")
+
+    def _built(self, settings: Settings, pack: Pack, before: Sequence[Part]) -> list[Part]:
+        return self._build(settings, pack, self._machine or Machine.of(settings.host), before)
 
     def _start_parts(self, parts: Sequence[Part]) -> None:
         for part in parts:
@@ -317,7 +320,7 @@ class App:
         with self._changing:
             try:
                 loaded, pack = load_all(self._file)
-                parts = self._build(loaded.settings, pack, self._machine, self._parts)
+                parts = self._built(loaded.settings, pack, self._parts)
             except MistakeError as error:
                 return self._refuse([str(problem) for problem in error.problems])
             except (StokerError, OSError) as error:

@@ -36,6 +36,7 @@ BAD = {
     "a path with a NUL": ('state_dir: "/a\\0b"\n', 1, ":1:12: yaml: a NUL character is not allowed"),
     "a folder without a name": ('state_dir: ""\n', 1, ":1:12: state-dir: state_dir is empty"),
     "a log in its place": ("x" * (4 * 2**20 + 1), 1, ":1:1: config-file: larger than 4 MiB"),
+    "a host that is nowhere": ("host: {proc: proc}\n", 1, ":1:14: host-path: proc is no absolute path"),
     "an unknown collector": (
         "host: {collectors: {host_dsk: false}}\n",
         1,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import platform
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from machines import values, write
 from stoker.collectors.host import HOST_DESCS, HOST_NAMES, host_collectors
+from stoker.config.settings import HostSettings
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.host import Host
 from stoker.sources.machine import Machine
@@ -64,6 +68,32 @@ def test_a_linux_without_its_proc_is_a_failure_and_not_a_machine_without_process
             failed.add(collector.name)
     every_linux = {"info", "cpu", "load", "memory", "swap", "network", "processes", "filesystem"}
     assert failed == {f"host_{name}" for name in every_linux}
+
+
+def test_a_container_may_watch_its_host(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "proc/1/mountinfo": "27 1 254:0 / / rw - ext4 /dev/vda rw\n28 27 254:1 / /data ro - xfs /dev/vdb ro\n",
+            "proc/sys/kernel/osrelease": "9.9.9-host\n",
+            "proc/stat": "cpu  1 0 0 0\ncpu0 1 0 0 0\nbtime 1700000000\n",
+            "sys/class/hwmon/hwmon0/name": "board\n",
+            "sys/class/hwmon/hwmon0/temp1_input": "41000\n",
+            "root/etc/os-release": 'PRETTY_NAME="The Host"\n',
+            "root/data/file": "",
+        },
+    )
+    settings = HostSettings(proc=str(tmp_path / "proc"), sys=str(tmp_path / "sys"), root=str(tmp_path / "root"))
+    found: dict[str, float] = {}
+    for collector in host_collectors(Machine.of(settings)):
+        with suppress(SourceError):
+            found |= values(collector.collect())
+    info = f'stoker_host_info{{kernel="9.9.9-host",os="The Host",arch="{platform.machine()}"}}'
+    assert found[info] == 1
+    assert found["stoker_host_boot_time_seconds"] == 1_700_000_000
+    assert found['stoker_host_temperature_celsius{chip="board",sensor="temp1"}'] == 41
+    assert found['stoker_host_filesystem_readonly{device="/dev/vdb",mountpoint="/data",fstype="xfs"}'] == 1
+    assert found['stoker_host_filesystem_readonly{device="/dev/vda",mountpoint="/",fstype="ext4"}'] == 0
 
 
 def test_without_proc_psutil_gives_what_it_can() -> None:

@@ -116,6 +116,9 @@ def check_settings(settings: Settings, problems: Problems) -> None:
         least = int(name != "values_per_run")
         if value < least:
             problems.add(settings.limits.at.value(name), "range", f"{name} is below {least}", "write a larger number")
+    for name in ("proc", "sys", "root"):
+        if not getattr(settings.host, name).startswith("/"):
+            problems.add(settings.host.at.value(name), "host-path", f"{name} is no absolute path", "as in /host/proc")
     if settings.state_dir == "":
         problems.add(at.value("state_dir"), "state-dir", "state_dir is empty", "name a folder, or leave it out")
     seen: dict[str, SourceSettings] = {}

@@ -16,6 +16,12 @@ class HostSettings:
     collectors: dict[str, bool] = setting(
         factory=dict, doc="Single collectors switched off (or on), by name: `{host_temperature: false}`."
     )
+    proc: str = setting(
+        "/proc", doc="Where the machine's /proc is: in a container that watches its host, as `/host/proc`."
+    )
+    sys: str = setting("/sys", doc="Where its /sys is, as `/host/sys`.")
+    root: str = setting("/", doc="Where its root is, as `/host`: file systems are looked at below it.")
+    at: At = field(default_factory=At, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

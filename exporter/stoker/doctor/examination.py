@@ -53,7 +53,7 @@ def examine(
         where: the servers.
         env: of this process; what NVML's library is found by.
     """
-    here = Machine()
+    here = Machine.of(settings.host)
     yield machine.system()
     yield places.configuration(file, problems)
     if (links := places.links(settings)) is not None:

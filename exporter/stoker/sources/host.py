@@ -60,16 +60,16 @@ class Host:
         self,
         machine: Machine,
         *,
-        rootfs: str = "/",
+        rootfs: str | None = None,
         mounts: Mounts | None = None,
         linux: bool = LINUX,
     ) -> None:
         self.machine = machine
-        self.rootfs = rootfs
+        self.rootfs = machine.root if rootfs is None else rootfs
         self.linux = linux
         self.procfs = Procfs(machine.proc)
         self.sysfs = Sysfs(machine.sys)
-        self.mounts = mounts or Mounts(machine.proc, rootfs)
+        self.mounts = mounts or Mounts(machine.proc, self.rootfs)
 
     def need_linux(self, what: str) -> None:
         """Refuse what only Linux has.

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stoker.errors import SourceError, UnavailableError
+
+if TYPE_CHECKING:
+    from stoker.config.settings import HostSettings
 
 _BLOCK = 65536
 
@@ -18,10 +22,17 @@ class Machine:
     Attributes:
         proc: usually /proc.
         sys: usually /sys.
+        root: usually /, below which are the machine's file systems.
     """
 
     proc: str = "/proc"
     sys: str = "/sys"
+    root: str = "/"
+
+    @classmethod
+    def of(cls, settings: HostSettings) -> Machine:
+        """The machine that the settings name: this one, or the host of the container that this runs in."""
+        return cls(settings.proc, settings.sys, settings.root)
 
     def read(self, path: str) -> str:
         """The text of a file.
