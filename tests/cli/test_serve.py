@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stoker.cli.serve import next_asked
 from wire import PATIENCE, Wire
 
 if TYPE_CHECKING:
@@ -116,6 +118,17 @@ def test_it_ends_in_time_though_clients_are_connected(number: signal.Signals, pr
         assert program.process.wait(PATIENCE) == 0
     print(f"ended {time.monotonic() - began:.2f} s after {number.name}, {END} s are promised")
     assert not [line for line in program.lines if "Traceback" in line]
+
+
+def test_many_reloads_are_one_and_an_end_comes_before_them() -> None:
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+        asked.put(number)
+    assert next_asked(asked) == signal.SIGTERM
+    for number in (signal.SIGHUP, signal.SIGHUP):
+        asked.put(number)
+    assert next_asked(asked) == signal.SIGHUP
+    assert asked.empty()
 
 
 def test_a_reload_in_the_middle_of_a_stream_of_scrapes_loses_no_series(program: Program) -> None:

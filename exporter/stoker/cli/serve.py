@@ -48,11 +48,19 @@ def run(args: argparse.Namespace) -> int:
     asked = _signals()
     app = App(find_config(args.config, os.environ), listen=listen)
     app.start()
-    while asked.get() == signal.SIGHUP:
+    while next_asked(asked) == signal.SIGHUP:
         app.reload()
     app.stop()
     logging.shutdown()
     os._exit(0)  # threads that hang in a driver must not keep the process alive
+
+
+def next_asked(asked: queue.SimpleQueue[int]) -> int:
+    """Wait for what is asked next: of many reloads one, and an end before all of them."""
+    numbers = {asked.get()}
+    while not asked.empty():
+        numbers.add(asked.get())
+    return next((number for number in numbers if number != signal.SIGHUP), signal.SIGHUP)
 
 
 def _signals() -> queue.SimpleQueue[int]:
