@@ -246,6 +246,18 @@ def test_reloads_wait_for_each_other(start: Callable[..., App], builder: Builder
     assert sum(part.running for part in parts) == 1
 
 
+def test_a_reload_that_hangs_holds_no_further_ones(
+    start: Callable[..., App], builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stoker.app._TURN", 0.01)
+    app = start(Fake(1))
+    app._changing.acquire()
+    assert "the reload before this one has not ended" in app.reload()
+    app._changing.release()
+    builder.next.append([Fake(2)])
+    assert app.reload() == ""
+
+
 class Hangs:
     """A collector whose device does not answer."""
 

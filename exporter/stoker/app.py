@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_TURN = 5.0
+"""Seconds that a reload waits for the one before it."""
 _STOP = 1.6
 """Seconds that all parts together have to end; a process has two."""
 
@@ -317,27 +319,36 @@ class App:
         One reload after the other, whoever asks. Until a new part has its first samples, those of the old one are
         served, so that a reload leaves no gap in which an alert would begin to wait anew.
         """
-        with self._changing:
-            try:
-                loaded, pack = load_all(self._file)
-                parts = self._built(loaded.settings, pack, self._parts)
-            except MistakeError as error:
-                return self._refuse([str(problem) for problem in error.problems])
-            except (StokerError, OSError) as error:
-                return self._refuse([str(error) or type(error).__name__])
-            except Exception as error:
-                log.exception("a bug of ours while the configuration was read")
-                return self._refuse([f"a bug of ours, see the log: {type(error).__name__}: {error}"])
-            if str(loaded.settings.listen) != str(self._settings.listen):
-                log.warning("listen changed to=%s: this takes a restart", loaded.settings.listen)
-            # the old parts end first, so that the new ones find the state that these have saved
-            ending = _without(self._parts, parts)
-            beginning = _without(parts, self._parts)
-            self._stop_parts(ending)
-            self._before = {type(part): self._of(part) for part in ending}
-            self._settings, self._parts = loaded.settings, parts
-            self._start_parts(beginning)
-            self._reload_says, self._reloaded_at = "", self._clock()
+        if not self._changing.acquire(timeout=_TURN):
+            # who asks again and again must not use up the requests that scrapes need
+            log.error("reload refused: the one before has not ended")
+            return "the reload before this one has not ended: something hangs, such as the disk of the configuration"
+        try:
+            return self._reload()
+        finally:
+            self._changing.release()
+
+    def _reload(self) -> str:
+        try:
+            loaded, pack = load_all(self._file)
+            parts = self._built(loaded.settings, pack, self._parts)
+        except MistakeError as error:
+            return self._refuse([str(problem) for problem in error.problems])
+        except (StokerError, OSError) as error:
+            return self._refuse([str(error) or type(error).__name__])
+        except Exception as error:
+            log.exception("a bug of ours while the configuration was read")
+            return self._refuse([f"a bug of ours, see the log: {type(error).__name__}: {error}"])
+        if str(loaded.settings.listen) != str(self._settings.listen):
+            log.warning("listen changed to=%s: this takes a restart", loaded.settings.listen)
+        # the old parts end first, so that the new ones find the state that these have saved
+        ending = _without(self._parts, parts)
+        beginning = _without(parts, self._parts)
+        self._stop_parts(ending)
+        self._before = {type(part): self._of(part) for part in ending}
+        self._settings, self._parts = loaded.settings, parts
+        self._start_parts(beginning)
+        self._reload_says, self._reloaded_at = "", self._clock()
         log.info("reloaded config=%s", self._file or "(defaults)")
         return ""
 
