@@ -72,3 +72,24 @@ def test_it_survives_a_restart() -> None:
     other.restore(finish.state())
     other.step(100, 3)
     assert other.status == "completed"
+
+
+def test_when_it_ended_is_the_time_of_the_event_not_of_the_reading() -> None:
+    finish = Finish()
+    finish.end("failed", 1000, 40)
+    assert (finish.at, finish.when) == (1000, 40)
+    finish.step(1, 1001, 41)
+    assert (finish.at, finish.when) == (None, None)
+
+
+def test_a_run_that_reaches_its_plan_ended_with_that_step() -> None:
+    finish = Finish()
+    finish.planned(2, 1002, 42)
+    finish.step(2, 1003, 43)
+    assert (finish.status, finish.when) == ("completed", 43)
+
+
+def test_a_state_without_the_time_of_the_event_takes_that_of_the_reading() -> None:
+    finish = Finish()
+    finish.restore({"status": "failed", "at": 7, "planned": None, "step": 3})
+    assert finish.when == 7

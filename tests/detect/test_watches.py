@@ -43,8 +43,12 @@ def trained(reports: int) -> RunWatch:
 
 def test_a_watch_gives_everything_that_it_owns_and_nothing_else() -> None:
     watch = trained(300)
+    end = "stoker_train_finished_timestamp_seconds"
     given = {metric for metric, _, __ in watch.readings(3000.0)}
-    assert given == watch.owns
+    assert given == watch.owns - {end}
+    watch.see("stoker_train_finished", (("status", "failed"),), 1.0, 3001.0, 3005.0)
+    assert {metric for metric, _, __ in watch.readings(3005.0)} == watch.owns
+    assert readings(watch, 3005.0)[end] == 3001
     service = ServiceWatch(SOURCE)
     service.see("stoker_serve_running_requests", (), 1.0, 5.0, 5.0)
     service.see("stoker_serve_eval", (("metric", "accuracy"),), 1.0, 6.0, 6.0)

@@ -11,46 +11,57 @@ STATUSES = ("completed", "failed", "cancelled")
 
 
 class Finish:
-    """At most one status holds; reaching the planned steps is `completed`, the first step after any end takes it back."""
+    """At most one status holds; reaching the planned steps is `completed`, the first step after any end takes it back.
+
+    `at` is when the end was read, `when` when it happened: they differ where an old log is read from its beginning.
+    """
 
     def __init__(self) -> None:
         self.status = ""
         self.at: float | None = None
+        self.when: float | None = None
         self._planned: float | None = None
         self._step: float | None = None
 
-    def planned(self, steps: float, now: float) -> None:
+    def planned(self, steps: float, now: float, when: float | None = None) -> None:
         """The log says how many steps there will be."""
         self._planned = steps if steps > 0 else None
         if self.status == "completed" and not self._reached():
-            self.status, self.at = "", None
+            self.status, self.at, self.when = "", None, None
         elif not self.status and self._reached():
-            self.end("completed", now)
+            self.end("completed", now, when)
 
-    def step(self, step: float, now: float) -> None:
+    def step(self, step: float, now: float, when: float | None = None) -> None:
         """A step is reported."""
         if step == self._step and self.status:
             return  # the last step once more, by another rank or logger
         self._step = step
         if self._reached():
             if self.status != "completed":
-                self.end("completed", now)
+                self.end("completed", now, when)
         elif self.status:
-            self.status, self.at = "", None
+            self.status, self.at, self.when = "", None, None
 
     def _reached(self) -> bool:
         return self._planned is not None and self._step is not None and self._step >= self._planned
 
-    def end(self, status: str, now: float) -> None:
+    def end(self, status: str, now: float, when: float | None = None) -> None:
         """The log says that the run has ended."""
         if status in STATUSES and status != self.status:
-            self.status, self.at = status, now
+            self.status, self.at, self.when = status, now, now if when is None else when
 
     def state(self) -> dict[str, Any]:
         """As plain values."""
-        return {"status": self.status, "at": self.at, "planned": self._planned, "step": self._step}
+        return {
+            "status": self.status,
+            "at": self.at,
+            "when": self.when,
+            "planned": self._planned,
+            "step": self._step,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave."""
         self.status, self.at = str(state["status"]), state["at"]
+        self.when = state.get("when", self.at)  # states of earlier versions do not have it
         self._planned, self._step = state["planned"], state["step"]

@@ -63,6 +63,7 @@ class RunWatch:
     owns = frozenset(
         {
             "stoker_train_finished",
+            "stoker_train_finished_timestamp_seconds",
             "stoker_train_reports_total",
             "stoker_train_nonfinite_streak",
             "stoker_train_eval_declines",
@@ -113,12 +114,12 @@ class RunWatch:
             self._improvement.restart()
             self._throughput.restart()
             self._step_pace.restart()
-        self._finish.step(value, now)
+        self._finish.step(value, now, when)
         self._last_step = when if self._last_step is None else max(when, self._last_step)
         self._active(when)
 
-    def _steps(self, _: Labels, value: float, __: float, now: float) -> None:
-        self._finish.planned(value, now)
+    def _steps(self, _: Labels, value: float, when: float, now: float) -> None:
+        self._finish.planned(value, now, when)
 
     def _loss(self, _: Labels, value: float, when: float, now: float) -> None:
         self._streak.finite("loss")
@@ -162,9 +163,9 @@ class RunWatch:
             self._checkpoints.saved(when, self._reports.step)
             self._active(when)
 
-    def _finished(self, labels: Labels, value: float, _: float, now: float) -> None:
+    def _finished(self, labels: Labels, value: float, when: float, now: float) -> None:
         if value > 0:
-            self._finish.end(dict(labels).get("status", ""), now)
+            self._finish.end(dict(labels).get("status", ""), now, when)
 
     def readings(self, now: float) -> Iterator[Reading]:
         """What the detectors say at `now`; what they cannot say yet is left out."""
@@ -177,6 +178,7 @@ class RunWatch:
             yield "stoker_train_eval_declines", (("metric", metric),), float(count)
         step = self._reports.step
         plain = (
+            ("stoker_train_finished_timestamp_seconds", self._finish.when),
             ("stoker_train_last_step_timestamp_seconds", self._last_step),
             ("stoker_train_last_activity_timestamp_seconds", self._last_activity),
             ("stoker_train_report_interval_seconds", self._reports.interval()),
