@@ -74,6 +74,14 @@ ALERTS = {
       over: 10m
       by: [cluster, instance, gpu, uuid, xid]
 """,
+    "increase of some labels": """
+      kind: increase
+      severity: warning
+      metric: stoker_train_errors_total{kind=~"cuda|ecc"}
+      timestamp: stoker_train_error_last_timestamp_seconds{kind=~"cuda|ecc"}
+      over: 10m
+      by: [cluster, run]
+""",
     "increase past a number": """
       kind: increase
       severity: warning

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STEP = 60.0
 """Seconds between two values of a generated series."""
 _BYSTANDER = {"cluster": "c2"}
+_FOREIGN = "something-else"
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -81,6 +82,14 @@ def series_name(selector_text: str, extra: Mapping[str, str] | None = None) -> s
 def bystander(selector_text: str) -> str:
     """The same series in another cluster, where all is well."""
     return series_name(selector_text, _BYSTANDER)
+
+
+def unselected(selector_text: str) -> list[str]:
+    """Series that a selector leaves out: the one that it takes with one of its labels changed, for each label."""
+    found = selectors(selector_text)
+    matchers = re.findall(r'(\w+)\s*(=~?)\s*"([^"]*)"', found[0].matchers) if found else []
+    foreign = [label for label, _, pattern in matchers if not re.fullmatch(pattern, _FOREIGN)]
+    return [series_name(selector_text, {label: _FOREIGN}) for label in foreign]
 
 
 def longest_window(alert: KindAlert, level: Level) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stoker.documents import setting
-from stoker.spec.kinds.kind import KindAlert
+from stoker.spec.kinds.kind import KindAlert, Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,8 @@ class Composite(KindAlert):
 
     signals: dict[str, str] = setting(doc="Name to expression; a result means that the signal is there.")
     on: tuple[str, ...] | None = setting(None, doc="Labels that bring the signals together; `by` when left out.")
+    draw: str | None = setting(None, doc="Name of the parameter of the first signal that is drawn into the panel.")
+    draw_side: str = setting("above", doc="Whether the alert fires `above` or `below` what is drawn.")
 
     def condition(self) -> str:
         """See the class."""
@@ -25,3 +27,7 @@ class Composite(KindAlert):
     def texts(self) -> list[str]:
         """The signals and the guards."""
         return [*self.signals.values(), *self.guard_texts()]
+
+    def bound(self, level: Level) -> tuple[float, str] | None:
+        """The parameter named by `draw`."""
+        return (float(level.params[self.draw]), self.draw_side) if self.draw and self.draw in level.params else None

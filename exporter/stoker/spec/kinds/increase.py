@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps, unselected
 from stoker.spec.kinds.kind import KindAlert, Level
 from stoker.spec.promql import number_text
 
@@ -92,6 +92,10 @@ class Increase(KindAlert):
             cases.append(case(f"{word}: quiet with fewer", {name: few}, (), [at]))
         else:
             cases.append(case(f"{word}: quiet while nothing happens", {name: constant(7, before + held)}, (), [at]))
+        if others := unselected(self.metric):
+            foreign = {each: f"{flat} {constant(7 + jump, held)}" for each in others}
+            quiet_one = {name: constant(7, before + held)}
+            cases.append(case(f"{word}: events of other labels are not these", {**foreign, **quiet_one}, (), [at]))
         if self.timestamp is not None:
             stamp = series_name(self.timestamp)
             born = before * 60.0
@@ -108,7 +112,8 @@ class Increase(KindAlert):
                     [born + over + level.keep + 30],
                 )
             )
-            old = {name: constant(7, held), stamp: constant(number(-over), held)}
+            foreign = {each: constant(0, held) for each in unselected(self.timestamp)}
+            old = {name: constant(7, held), stamp: constant(number(-over), held), **foreign}
             cases.append(case(f"{word}: an old event does not fire", old, (), [level.for_ + 120.0]))
         return cases
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, firing, resolving, rising, series_name, steps
+from stoker.spec.kinds.cases import case, firing, resolving, rising, series_name, steps, unselected
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Ratio(KindAlert):
                 self._series(1.0 if up else 0.0, low * 1.05, held),
                 firing(levels, seconds),
             ),
+            *self._unselected(word, busy, held, levels),
             case(f"{word}: nothing is said where nothing is counted", {"up": "1x5"}, (), [300.0]),
             case(
                 f"{word}: a target that goes away stops firing",
@@ -135,6 +136,15 @@ class Ratio(KindAlert):
             if not early:
                 cases[0] = case(cases[0].name, cases[0].series, cases[0].fires, [level.for_ - 15.0, *cases[0].quiet])
         return cases
+
+    def _unselected(self, word: str, busy: float, held: int, levels: list[Level]) -> list[Case]:
+        """What the part's selector leaves out is no part, however much there is of it."""
+        others = {name: rising(0, busy, held) for name in unselected(self.part)}
+        if not others or self._apart:  # where they are the rest of the whole, every case has it
+            return []
+        fires = firing(levels if self.comparison == "below" else [], held * 60.0)
+        quiet = [] if fires else [held * 60.0]
+        return [case(f"{word}: others are no part", {**self._series(0.0, busy, held), **others}, fires, quiet)]
 
     def _windowed(self, word: str, level: Level, levels: list[Level]) -> list[Case]:
         """A share of twice the bound in half a window and none before: the share of the window is the bound."""
