@@ -12,7 +12,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.documents import Position, Problem, Text, parse_duration, write_yaml
 from stoker.generate.mutants import Mutant, mutants
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stoker.spec.kinds import KindAlert
     from stoker.spec.pack import Domain, Pack
 
-_DAY = 86400.0
+_LONG = 2 * 3600.0
 _COARSE = "5m"
 _FIRST_ROUND = 200.0
 _Tried = tuple[dict[str, Any], Mutant]
@@ -62,7 +62,7 @@ def mutate(pack: Pack, only: Sequence[str] = (), workers: int = 2) -> list[Verdi
 
 
 def _cost(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> float:
-    return sum(evaluations(test) for test in alert_tests(name, alert, domain, pack))
+    return sum(_lasts(test) for test in alert_tests(name, alert, domain, pack))
 
 
 def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
@@ -79,7 +79,8 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     said = ""
     with tempfile.TemporaryDirectory(prefix="stoker-mutation-") as folder:
         stand = _Stand(name, Path(folder), rules, domain, pack)
-        for some in rounds(tests):
+        everything = {original: changed[-1]}
+        for some in rounds([Paced(test, stand.pace(test, everything)) for test in tests]):
             noticed, output = stand.noticed(some, {number: changed[number] for number in sorted(alive)})
             said = said or _first_line(output)
             alive -= noticed
@@ -93,31 +94,34 @@ def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
     return Verdict(name, original, survivors)
 
 
-def rounds(tests: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+class Paced(NamedTuple):
+    """A test and how often rules are evaluated in it."""
+
+    test: dict[str, Any]
+    pace: str
+
+    @property
+    def evaluations(self) -> float:
+        """How often the rules are evaluated."""
+        return _lasts(self.test) / (parse_duration(self.pace) or 1.0)
+
+
+def rounds(tests: Sequence[Paced]) -> Iterator[list[Paced]]:
     """The tests in groups, short ones first; each group costs about as much as all before it, so that there are few groups."""
-    gathered: list[dict[str, Any]] = []
+    gathered: list[Paced] = []
     cost = spent = 0.0
-    for test in sorted(tests, key=evaluations):
-        if gathered and cost + evaluations(test) > max(spent, _FIRST_ROUND):
+    for each in sorted(tests, key=lambda paced: paced.evaluations):
+        if gathered and cost + each.evaluations > max(spent, _FIRST_ROUND):
             yield gathered
             spent, cost, gathered = spent + cost, 0.0, []
-        gathered.append(test)
-        cost += evaluations(test)
+        gathered.append(each)
+        cost += each.evaluations
     if gathered:
         yield gathered
 
 
-def evaluations(test: dict[str, Any]) -> float:
-    """How often the rules are evaluated in a test."""
-    return _lasts(test) / (parse_duration(_interval(test)) or 1.0)
-
-
 def _lasts(test: dict[str, Any]) -> float:
     return max((parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]), default=0.0)
-
-
-def _interval(test: dict[str, Any]) -> str:
-    return _COARSE if _lasts(test) > _DAY else evaluation([test])
 
 
 class _Stand:
@@ -130,7 +134,18 @@ class _Stand:
         files, groups = _recordings(root, domain, pack)
         self._head: dict[str, Any] = {"rule_files": [*files, "alerts.yml"], "group_eval_order": [*groups, "mutants"]}
 
-    def noticed(self, tests: Sequence[dict[str, Any]], tried: dict[int, _Tried]) -> tuple[set[int], str]:
+    def pace(self, test: dict[str, Any], everything: dict[int, _Tried]) -> str:
+        """How often rules have to be evaluated in a test.
+
+        One that goes on for hours need not cost an evaluation each minute, if the rules as they are pass it with fewer.
+        """
+        if _lasts(test) > _LONG:
+            killed, _ = self.noticed([Paced(test, _COARSE)], everything)
+            if not killed:
+                return _COARSE
+        return evaluation([test])
+
+    def noticed(self, tests: Sequence[Paced], tried: dict[int, _Tried]) -> tuple[set[int], str]:
         """The numbers of the mutants that these tests notice, and what promtool said."""
         killed: set[int] = set()
         while True:
@@ -143,7 +158,7 @@ class _Stand:
                 # what concerns no mutant in particular (a file that promtool refuses) notices nothing
                 return killed, done.output
 
-    def _write(self, tests: Sequence[dict[str, Any]], tried: dict[int, _Tried]) -> list[str]:
+    def _write(self, tests: Sequence[Paced], tried: dict[int, _Tried]) -> list[str]:
         mutated = []
         for number, (rule, mutant) in tried.items():
             # other variants of the level stay as they are: the mutant is held against all that a case expects of its severity
@@ -152,20 +167,13 @@ class _Stand:
         content = {"groups": [{"name": "mutants", "rules": mutated}]}
         (self._root / "alerts.yml").write_text(write_yaml(content), encoding="utf-8")
         files = []
-        for interval, alike in by_interval(tests).items():
+        for interval in sorted({each.pace for each in tests}):
             document = {**self._head, "evaluation_interval": interval}
+            alike = [each.test for each in tests if each.pace == interval]
             document["tests"] = [_asked_of_all(test, self._name, tried) for test in alike]
             files.append(f"tests-{interval}.yml")
             (self._root / files[-1]).write_text(write_yaml(document), encoding="utf-8")
         return files
-
-
-def by_interval(tests: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The tests by how often their rules are evaluated: one that goes on for days need not cost a minute's evaluations."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for test in tests:
-        found.setdefault(_interval(test), []).append(test)
-    return found
 
 
 def _bare(rule: dict[str, Any]) -> dict[str, Any]:
