@@ -156,6 +156,10 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
         {"summary": '"at {{ $value | humanise }}"'},
         "summary:32: template: GpuVeryHot: summary: there is no function humanise; did you mean humanize?",
     ),
+    "a quote that is escaped in the template": (
+        {"summary": "'{{ $labels.gpu | printf \\\"%s\\\" }}'"},
+        'summary:41: template: GpuVeryHot: summary: \\ has no meaning there; quote texts with plain " or `',
+    ),
     "a summary of several lines": (
         {"summary": '"one\\ntwo"'},
         "summary:17: template: GpuVeryHot: summary has several lines; put details into the description",

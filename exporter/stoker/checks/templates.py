@@ -21,6 +21,7 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 _INSIDE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _NO_FUNCTION = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|/\*.*?\*/|[$.]\w+(?:\.\w+)*|\d[\w.]*')
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_STRAY = re.compile(r"[^\s|(),:=.$+-]")
 # of Go's templates and of Prometheus's, in Prometheus 2.42 and later
 _FUNCTIONS = frozenset(
     [
@@ -110,9 +111,9 @@ def _one(name: str, alert: KindAlert, field: str, problems: Problems) -> None:
         if match[1] not in alert.by and match[1] not in _ADDED:
             right = nearest(match[1], alert.by) or f"it carries {', '.join(alert.by) or 'none'}"
             problems.add(text.at(match.start()), "lost-label", f"{name}: {field} uses the label {match[1]}", right)
-    for word, offset in _unknown(text):
-        right = nearest(word, _FUNCTIONS) or "see Prometheus's template reference"
-        problems.add(text.at(offset), "template", f"{name}: {field}: there is no function {word}", right)
+    for says, right, offset in _refused(text):
+        where, otherwise = text.at(offset), "see Prometheus's template reference"
+        problems.add(where, "template", f"{name}: {field}: {says}", right or otherwise)
     if wrong := _unbalanced(text):
         problems.add(
             text.at(wrong[0]),
@@ -122,13 +123,15 @@ def _one(name: str, alert: KindAlert, field: str, problems: Problems) -> None:
         )
 
 
-def _unknown(text: str) -> Iterator[tuple[str, int]]:
-    """Functions that no Prometheus knows, and where they stand: it would refuse the whole file of rules."""
+def _refused(text: str) -> Iterator[tuple[str, str, int]]:
+    """Functions and characters for which Prometheus would refuse the whole file of rules: what, what is right, and where."""
     for action in _INSIDE.finditer(text):
         bare = _NO_FUNCTION.sub(lambda found: " " * len(found[0]), action[1])
         for word in _WORD.finditer(bare):
             if word[0] not in _FUNCTIONS:
-                yield word[0], action.start(1) + word.start()
+                yield f"there is no function {word[0]}", nearest(word[0], _FUNCTIONS), action.start(1) + word.start()
+        if stray := _STRAY.search(_WORD.sub(lambda found: " " * len(found[0]), bare)):
+            yield f"{stray[0]} has no meaning there", 'quote texts with plain " or `', action.start(1) + stray.start()
 
 
 def _unbalanced(text: str) -> tuple[int, str] | None:
