@@ -9,8 +9,8 @@ import pytest
 
 from stoker.catalog import complete
 from stoker.documents import write_yaml
-from stoker.generate.mutation import by_interval, evaluations
-from stoker.generate.rule_tests import alert_tests
+from stoker.generate.mutation import Paced
+from stoker.generate.rule_tests import alert_tests, evaluation
 from stoker.generate.rules import alert_rules, recording_group
 from stoker.sources import programs
 from stoker.spec.analysis import recorded_labels
@@ -33,12 +33,11 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
     for domain in pack.domains.values():
         for name, alert in domain.alerts.items():
             fires = [
-                test
+                Paced(test, evaluation([test]))
                 for test in alert_tests(name, alert, domain, pack)
                 if any(question["exp_samples"] for question in test["promql_expr_test"])
             ]
-            test = min(fires, key=evaluations)
-            interval = next(iter(by_interval([test])))
+            test, interval = min(fires, key=lambda paced: paced.evaluations)
             at = next(question["eval_time"] for question in test["promql_expr_test"] if question["exp_samples"])
             rules = list(alert_rules(name, alert, domain, pack, recorded))
             groups = [recording_group(domain, pack), {"name": "alerts", "rules": rules}]
