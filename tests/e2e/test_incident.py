@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from demo.gpu import start as simulated_gpus
 from demo.ports import Ports
 from demo.processes import free_ports
 from demo.stack import Pace, Stack
+
+from simulator import nvml_simulator as simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,12 +112,23 @@ def test_the_watchdog_is_heard(stack: Stack) -> None:
 def test_the_doctor_finds_all_of_it_in_order(stack: Stack) -> None:
     asked = ["--prometheus", stack.url(stack.ports.prometheus), "--alertmanager", stack.url(stack.ports.alertmanager)]
     command = [sys.executable, "-m", "stoker", "doctor", "--config", f"{stack.folder}/stoker.yaml", *asked, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    gpus = simulator.environment(stack.folder / "gpu" / simulator.LIBRARY, stack.folder / "gpu/machine")
+    env = {**os.environ, **gpus}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
     found = json.loads(done.stdout)
     assert [each for each in found if each["state"] == "broken"] == []
     assert done.returncode == 0
     fine = {each["topic"] for each in found if each["state"] == "ok"}
-    assert fine >= {"address", "state", "host", "prometheus", "prometheus targets", "prometheus rules", "alertmanager"}
+    assert fine >= {
+        "address",
+        "state",
+        "host",
+        "gpu",
+        "prometheus",
+        "prometheus targets",
+        "prometheus rules",
+        "alertmanager",
+    }
 
 
 def test_every_rule_is_evaluated_without_error(stack: Stack) -> None:
