@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stoker.checks import (
     alert_cases,
     alert_labels,
+    bounds,
     counters,
     expressions,
     formats,
@@ -34,6 +35,7 @@ CHECKS = (
     counters.check,
     ranges.check,
     units.check,
+    bounds.check,
     alert_labels.check,
     templates.check,
     runbooks.check,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stoker.documents import Text, nearest
+from stoker.spec.analysis import pattern_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +84,7 @@ def _patterns(routes: RoutesSpec, labels: set[str], problems: Problems) -> bool:
     good = True
     for match in _matches(routes):
         for label, pattern in match.items():
-            try:
-                re.compile(pattern)
-            except re.error as error:
+            if error := pattern_error(pattern):
                 good = False
                 where = _place(pattern, match)
                 problems.add(where, "regex", f"{pattern} is no regular expression: {error}", "RE2, anchored")

@@ -1,4 +1,4 @@
-"""The selector that every raw metric gets is one that Prometheus understands and that some series can match."""
+"""What Prometheus is told to select: matchers that it understands and that some series can have, and an interval that passes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def check(view: View, problems: Problems) -> None:
     selector = view.pack.selector
     where = selector.position if isinstance(selector, Text) else NOWHERE
     right = """matchers without braces, as in job="stoker", or job="nodes",env=~"prod|dev" for several"""
-    if not selector.strip() or selector.strip().endswith(","):
+    if view.pack.scrape_interval <= 0:
+        says = "a scrape interval of 0s"
+        problems.add(where, "scrape-interval", says, "as in Prometheus's own: scrape_interval: 15s")
+    if not selector.strip():
         problems.add(where, "selector", f"{str(selector)!r} is no selector", right)
         return
     try:

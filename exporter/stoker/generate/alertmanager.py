@@ -175,6 +175,9 @@ def route_cases(pack: Pack) -> list[RouteCase]:
     found = []
     for name, alert in pack.alerts.items():
         for level in alert.resolved() if alert.enabled else ():
-            labels = {"alertname": str(name), **expected_labels(alert, Fires(at=level.for_, severity=level.severity))}
+            labels = {
+                "alertname": str(name),
+                **expected_labels(alert, Fires(at=level.for_, severity=level.severity), pack),
+            }
             found.append(RouteCase({key: value for key, value in labels.items() if value}, wanted[level.severity]))
     return found

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stoker.documents import duration_text, parse_duration, write_yaml
+from stoker.documents import Duration, duration_text, parse_duration, write_yaml
 from stoker.generate.artifact import Artifact
 from stoker.generate.rules import head
-from stoker.generate.series import expand_series
-from stoker.generate.variants import choose, variants
+from stoker.generate.series import expand_series, metric_labels, selected
+from stoker.generate.variants import TARGET_LABELS, choose, variants
+from stoker.spec.alert import Fires
 from stoker.spec.examples import example
 from stoker.spec.promql import selectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from stoker.spec.alert import Case, Fires
+    from stoker.spec.alert import Case
     from stoker.spec.kinds import KindAlert
     from stoker.spec.pack import Domain, Pack
 
@@ -72,28 +73,43 @@ def recordings_needed(domain: Domain, pack: Pack) -> list[str]:
 
 
 def cases(name: str, alert: KindAlert, pack: Pack) -> list[Case]:
-    """The kind's own cases and those written by hand; the latter hold for the shipped numbers only."""
-    by_hand = [] if name in pack.changed else list(alert.cases)
+    """The kind's own cases and those written by hand; the latter hold for the shipped numbers and labels only."""
+    by_hand = list(alert.cases) if pack.alerts.get(name) is alert and name not in pack.changed else []
+    fixed = {label: value for label, value in selected(pack).items() if value != example(label)}
+    by_hand = [each for each in by_hand if not _speaks_of(each, fixed)]
     return [*alert.own_cases(), *by_hand]
 
 
 def alert_tests(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Iterator[dict[str, Any]]:
     """One test for each case."""
-    overridden = any(name in override.alerts for override in pack.overrides)
-    for each in cases(name, alert, pack):
-        if overridden and _other_numbers(name, each, alert, domain, pack):
-            continue
-        yield case_test(name, alert, each, domain, pack)
+    if not any(name in override.alerts for override in pack.overrides):
+        for each in cases(name, alert, pack):
+            yield case_test(name, alert, each, domain, pack)
+        return
+    # where an override speaks for the example labels, its numbers are the ones to prove
+    here = _chosen(name, alert, Fires(at=Duration(0)), domain, pack)
+    for each in cases(name, here, pack) if here.enabled else ():
+        if all(_chosen(name, alert, fires, domain, pack) is here for fires in each.fires):
+            yield case_test(name, here, each, domain, pack)
 
 
-def _other_numbers(name: str, case: Case, alert: KindAlert, domain: Domain, pack: Pack) -> bool:
-    """Whether an override speaks for the example labels, so that the case's numbers are not the rule's."""
-    for fires in case.fires:
-        labels = expected_labels(alert, fires)
-        chosen = choose(variants(name, alert, domain.name, labels.get("severity", ""), pack), labels)
-        if chosen.alert is not alert:
-            return True
-    return False
+def _chosen(name: str, alert: KindAlert, fires: Fires, domain: Domain, pack: Pack) -> KindAlert:
+    """The alert with the numbers that hold for the labels with which it fires."""
+    labels = expected_labels(alert, fires, pack)
+    carried = {
+        label: example(label)
+        for text in alert.texts()
+        for selector in selectors(text)
+        for label in (*TARGET_LABELS, *metric_labels(selector.name, pack))
+    }
+    found = variants(name, alert, domain.name, labels["severity"], pack)
+    return choose(found, {**carried, **selected(pack), **labels}).alert
+
+
+def _speaks_of(case: Case, labels: Mapping[str, str]) -> bool:
+    """Whether a case gives one of these labels a value of its own."""
+    texts = [*case.series, *(f'{label}="' for fires in case.fires for label in fires.labels)]
+    return any(f'{label}="' in text for label in labels for text in texts)
 
 
 def case_test(name: str, alert: KindAlert, case: Case, domain: Domain, pack: Pack) -> dict[str, Any]:
@@ -115,7 +131,7 @@ def case_test(name: str, alert: KindAlert, case: Case, domain: Domain, pack: Pac
 
 
 def _sample(name: str, alert: KindAlert, fires: Fires, domain: Domain, pack: Pack) -> dict[str, object]:
-    labels = expected_labels(alert, fires)
+    labels = expected_labels(alert, fires, pack)
     team = choose(variants(name, alert, domain.name, labels["severity"], pack), labels).team
     if team:
         labels["team"] = team
@@ -124,8 +140,9 @@ def _sample(name: str, alert: KindAlert, fires: Fires, domain: Domain, pack: Pac
     return {"labels": f"ALERTS{{{inside}}}", "value": 1}
 
 
-def expected_labels(alert: KindAlert, fires: Fires) -> dict[str, str]:
+def expected_labels(alert: KindAlert, fires: Fires, pack: Pack) -> dict[str, str]:
     """The labels of the alert that has to fire."""
     severity = fires.severity or alert.resolved()[0].severity
-    labels = {str(label): example(str(label)) for label in alert.by}
+    fixed = selected(pack)
+    labels = {str(label): fixed.get(str(label), example(str(label))) for label in alert.by}
     return {**labels, **{str(key): str(value) for key, value in fires.labels.items()}, "severity": str(severity)}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from stoker.generate.variants import TARGET_LABELS
 from stoker.spec.examples import example, matching
-from stoker.spec.promql import patterns, selectors
+from stoker.spec.promql import selectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stoker.spec.pack import Pack
 
+_MATCHERS = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
 _EQUALS = re.compile(r'(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"')
 
 
@@ -30,11 +31,25 @@ def expand(text: str, pack: Pack) -> str:
     given = dict(_EQUALS.findall(found[0].matchers))
     name = found[0].name
     labels = {label: example(label) for label in (*TARGET_LABELS, *metric_labels(name, pack))}
-    labels |= dict(_EQUALS.findall(pack.selector))
-    labels |= {label: matching(pattern, labels.get(label, "")) for label, pattern in patterns(pack.selector)}
+    labels |= selected(pack)
     labels |= given
     inside = ",".join(f'{label}="{value}"' for label, value in labels.items() if value)
     return f"{name}{{{inside}}}"
+
+
+def selected(pack: Pack) -> dict[str, str]:
+    """Values of labels with which a series is one of those that the pack's selector means."""
+    found = {}
+    for label, operator, text in _MATCHERS.findall(pack.selector):
+        value = re.sub(r"\\(.)", r"\1", text)
+        usual = example(label)
+        if operator == "=":
+            found[label] = value
+        elif operator == "=~":
+            found[label] = matching(value, usual)
+        elif (value == usual) if operator == "!=" else re.fullmatch(value, usual):
+            found[label] = f"other-{usual}"
+    return found
 
 
 def metric_labels(name: str, pack: Pack) -> tuple[str, ...]:

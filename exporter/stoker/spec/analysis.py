@@ -40,6 +40,19 @@ def parse(expr: str) -> Any:  # noqa: ANN401 - the library's node types have no 
         raise PromqlError(" ".join(str(error).split())) from error
 
 
+def pattern_error(pattern: str) -> str:
+    """Why a pattern is none that Prometheus, Alertmanager and the compiler all read, or an empty string."""
+    quoted = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    try:
+        re.compile(pattern)
+        parse(f'up{{label=~"{quoted}"}}')
+    except re.error as error:
+        return str(error)
+    except PromqlError:
+        return "RE2 has no such construct"
+    return ""
+
+
 def walk(node: Any) -> list[Any]:  # noqa: ANN401 - see parse
     """Every node below and including this one."""
     found = [node]
@@ -175,4 +188,4 @@ def recorded_labels(pack: Pack) -> dict[str, frozenset[str]]:
     return found
 
 
-__all__ = ["PromqlError", "catalog_labels", "parse", "recorded_labels", "result_labels", "walk"]
+__all__ = ["PromqlError", "catalog_labels", "parse", "pattern_error", "recorded_labels", "result_labels", "walk"]

@@ -324,7 +324,9 @@ class _Loader:
         if not isinstance(node, Mapping) or not isinstance(match_node, Mapping) or not match_node.entries:
             self.problems.add(node.position, "override", "an override needs a match", 'as match: {run: "pretrain-.*"}')
             return None
-        match = {str(label): str(getattr(value, "raw", "")) for label, value in match_node}
+        match: dict[str, str] = {
+            label: Text(str(getattr(value, "raw", "")), value.position) for label, value in match_node
+        }
         alerts = {}
         known = {name: alert for domain in self.domains.values() for name, alert in domain.alerts.items()}
         for name, change in node:
@@ -342,6 +344,11 @@ class _Loader:
 
 def _at(name: str) -> Position:
     return name.position if isinstance(name, Text) else Position("", 0, 0)
+
+
+def _matchers(selector: str) -> str:
+    """Without the comma that may end a list of matchers, so that more can be put behind it."""
+    return Text(selector.strip().rstrip(","), selector.position if isinstance(selector, Text) else Position("", 0, 0))
 
 
 def _only(node: Node | None, *keys: str) -> Node | None:
@@ -382,7 +389,7 @@ def load_pack(user: RawPart | None = None, problems: Problems | None = None, *, 
         formats=dict(sorted(loader.formats.items())),
         routes=routes,
         overrides=overrides,
-        selector=spec.selector,
+        selector=_matchers(spec.selector),
         scrape_interval=spec.scrape_interval,
         changed=frozenset(loader.changed),
         texts=loader.texts,

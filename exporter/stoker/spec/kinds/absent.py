@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stoker.documents import setting
-from stoker.spec.kinds.cases import case, constant, firing, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, minute, series_name, steps
 from stoker.spec.kinds.kind import KindAlert
 
 if TYPE_CHECKING:
@@ -43,11 +43,13 @@ class Absent(KindAlert):
                 case(
                     f"{level.severity}: fires once it is gone for its time, and resolves when it is back",
                     {name: f"{constant(1, there)} stale _x{away} {constant(1, steps(end - back) + 1)}"},
-                    firing([level], gone + level.for_ + 15),
+                    firing([level], gone + minute(level.for_) + 15),
                     [there * 60.0, *early, end],
                 ),
                 case(
-                    f"{level.severity}: fires where it never was", {"nothing": "0x1"}, firing([level], level.for_ + 15)
+                    f"{level.severity}: fires where it never was",
+                    {"nothing": "0x1"},
+                    firing([level], minute(level.for_) + 15),
                 ),
                 case(f"{level.severity}: quiet while it is there", {name: constant(1, away)}, (), [away * 60.0]),
             ]

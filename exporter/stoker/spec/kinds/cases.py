@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STEP = 60.0
 """Seconds between two values of a generated series."""
+_SHORT = 300.0
+_MOST_VALUES = 1440
 _BYSTANDER = {"cluster": "c2"}
 _FOREIGN = "something-else"
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -61,9 +63,21 @@ def rising(start: float, per_step: float, steps: int) -> str:
     return f"{number_text(start)}{sign}{number_text(abs(per_step))}x{steps}"
 
 
-def steps(seconds: float) -> int:
+def steps(seconds: float, step: float = STEP) -> int:
     """Whole steps that cover a time."""
-    return math.ceil(seconds / STEP)
+    return math.ceil(seconds / step)
+
+
+def minute(seconds: float) -> float:
+    """The next whole minute: tests that go on for hours are evaluated no more often."""
+    return steps(seconds) * STEP
+
+
+def pace(window: float) -> float:
+    """Seconds between values for a window: as a scrape has them where it is short, few enough for promtool where it is long."""
+    if window < _SHORT:
+        return 15.0
+    return minute(max(STEP, window / _MOST_VALUES))
 
 
 def series_name(selector_text: str, extra: Mapping[str, str] | None = None) -> str:
@@ -106,7 +120,7 @@ def resolving(levels: Sequence[Level], since: float, slack: float = 15.0) -> tup
     """What has to fire until `keep_firing_for` after `since`, when the condition held last, and when none does any more."""
     keep = max(level.keep for level in levels)
     fires = firing([level for level in levels if level.keep == keep], since + keep - slack) if keep else []
-    return fires, [since + keep + slack]
+    return fires, [minute(since + keep) + slack]
 
 
 def case(

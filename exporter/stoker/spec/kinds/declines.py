@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, minute, resolving, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.spec.alert import Case
 
 
@@ -33,6 +35,11 @@ class Declines(KindAlert):
         """The number of declines."""
         return float(level.params["at_least"]), "above"
 
+    def impossible(self, level: Level) -> Iterator[tuple[str, str, str]]:
+        """Nothing got worse less than once."""
+        if level.params["at_least"] < 1:
+            yield "at_least", f"at least {level.params['at_least']:g} in a row is always so", "1 or more"
+
     def own_cases(self) -> list[Case]:
         """One fewer is quiet, the number fires, a better result resolves, a lost target too."""
         if self.guard_texts() or self.probe:
@@ -54,7 +61,7 @@ class Declines(KindAlert):
                         name: f"{constant(number, held)} {constant(0, steps(level.keep) + 3)}",
                         neighbour: constant(number - 1, held),
                     },
-                    [*firing([level], level.for_), *firing([level], at), *kept],
+                    [*firing([level], minute(level.for_)), *firing([level], at), *kept],
                     [*early, *resolved],
                 ),
                 case(

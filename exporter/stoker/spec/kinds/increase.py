@@ -11,11 +11,24 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps, unselected
+from stoker.spec.kinds.cases import (
+    case,
+    constant,
+    firing,
+    minute,
+    pace,
+    resolving,
+    rising,
+    series_name,
+    steps,
+    unselected,
+)
 from stoker.spec.kinds.kind import KindAlert, Level
 from stoker.spec.promql import number_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.spec.alert import Case
 
 
@@ -44,6 +57,11 @@ class Increase(KindAlert):
         """How much growth is too much."""
         return float(level.params["above"]), "above"
 
+    def impossible(self, level: Level) -> Iterator[tuple[str, str, str]]:
+        """No counter grows by less than nothing."""
+        if level.params["above"] < 0:
+            yield "above", f"every counter grows by more than {level.params['above']:g}", "0 or more"
+
     def own_cases(self) -> list[Case]:
         """An event fires and resolves, too few stay quiet, a reset, the first event of a new series, a lost target."""
         if self.guard_texts() or self.probe:
@@ -57,64 +75,85 @@ class Increase(KindAlert):
         word = f"{level.severity}: more than {above:g}"
         # increase() extrapolates to the window's ends by up to one interval, so "just past" allows for it
         jump = max(1.0, above * 1.08)
-        before = steps(over) + 2
-        held = steps(over + level.for_) + 3
-        at = (before + 1) * 60.0 + level.for_
-        end = at + over + level.keep + 120
-        rest = steps(end - before * 60) + 2
-        # the sample before the event leaves the window `over` after it was taken
-        _, resolved = resolving([level], before * 60.0 + over, 60.0)
-        last = firing([level], before * 60.0 + over + level.keep - 60.0)
+        step = pace(over)
+        before = steps(over, step) + 2
+        held = steps(over + level.for_, step) + 3
+        at = (before + 1) * step + minute(level.for_)
+        # one event holds for as long as the window sees it: what has to hold for longer needs events that go on
+        more = max(0, steps(minute(level.for_) + 2 * step - over, step))
+        leaves = (before + more) * step + over
+        end = at + more * step + over + level.keep + 120
+        rest = steps(end - before * step, step) + 2
+        # the sample before the last event leaves the window `over` after it was taken
+        _, resolved = resolving([level], leaves, 60.0)
+        last = firing([level], leaves + level.keep - 60.0) if over >= 120 + step else []
         flat = constant(7, before)
+        events = f"{rising(7 + jump, jump, more)} " if more else ""
+        after = f"{events}{constant(7 + jump * (more + 1), rest)}"
+        going = (
+            rising(7 + jump, jump, steps(level.for_, step) + 2)
+            if more
+            else constant(7 + jump, steps(level.for_, step) + 2)
+        )
         cases = [
             case(
                 f"{word}: fires after its time, resolves, and leaves a quiet neighbour alone",
-                {name: f"{flat} {constant(7 + jump, rest)}", neighbour: constant(3, before + rest)},
+                {name: f"{flat} {after}", neighbour: constant(3, before + more + rest)},
                 [*firing([level], at), *last],
-                [before * 60.0, *([at - 15] if level.for_ else []), *resolved],
+                [before * step, *([(before + 1) * step + level.for_ - 15] if level.for_ else []), *resolved],
+                step,
             ),
             case(
                 f"{word}: a restart that sets the counter to 0 is no event",
                 {name: f"{flat} {constant(0, held)}"},
                 (),
                 [at],
+                step,
             ),
-            case(f"{word}: nothing is said where nothing is counted", {"up": constant(1, before)}, (), [before * 60.0]),
+            case(f"{word}: nothing is said where nothing is counted", {"up": constant(1, before)}, (), [before * step]),
             case(
                 f"{word}: a target that goes away stops firing",
-                {name: f"{flat} {constant(7 + jump, steps(level.for_) + 2)} stale"},
+                {name: f"{flat} {going} stale"},
                 firing([level], at),
                 [end],
+                step,
             ),
         ]
         if above >= 2:  # noqa: PLR2004 - fewer events than the bound exist
             few = f"{flat} {constant(7 + above * 0.85, held)}"
-            cases.append(case(f"{word}: quiet with fewer", {name: few}, (), [at]))
+            cases.append(case(f"{word}: quiet with fewer", {name: few}, (), [at], step))
         else:
-            cases.append(case(f"{word}: quiet while nothing happens", {name: constant(7, before + held)}, (), [at]))
+            cases.append(
+                case(f"{word}: quiet while nothing happens", {name: constant(7, before + held)}, (), [at], step)
+            )
         if others := unselected(self.metric):
             foreign = {each: f"{flat} {constant(7 + jump, held)}" for each in others}
             quiet_one = {name: constant(7, before + held)}
-            cases.append(case(f"{word}: events of other labels are not these", {**foreign, **quiet_one}, (), [at]))
+            cases.append(
+                case(f"{word}: events of other labels are not these", {**foreign, **quiet_one}, (), [at], step)
+            )
         if self.timestamp is not None:
             stamp = series_name(self.timestamp)
-            born = before * 60.0
+            born = before * step
+            latest = born + more * step
+            times = f"{rising(born, step, more)} " if more else ""
             fresh = {
-                name: f"_x{before - 1} {constant(1, rest)}" if before > 1 else constant(1, rest),
-                stamp: f"_x{before - 1} {constant(born, rest)}",
+                name: f"_x{before - 1} {constant(1, more + rest)}",
+                stamp: f"_x{before - 1} {times}{constant(latest, rest)}",
             }
-            fires_at = born + level.for_ + 15
+            fires_at = born + minute(level.for_) + 15
             cases.append(
                 case(
                     f"{word}: the first event of a new series is not lost",
                     fresh,
-                    [*firing([level], fires_at), *firing([level], born + over + level.keep - 30)],
-                    [born + over + level.keep + 30],
+                    [*firing([level], fires_at), *firing([level], latest + over + level.keep - 30)],
+                    [minute(latest + over + level.keep) + 30],
+                    step,
                 )
             )
             foreign = {each: constant(0, held) for each in unselected(self.timestamp)}
             old = {name: constant(7, held), stamp: constant(number(-over), held), **foreign}
-            cases.append(case(f"{word}: an old event does not fire", old, (), [level.for_ + 120.0]))
+            cases.append(case(f"{word}: an old event does not fire", old, (), [level.for_ + 120.0], step))
         return cases
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from stoker.documents import Duration
 from stoker.spec.alert import SEVERITIES, Alert, Case, Guard, Number, Severity
 from stoker.spec.promql import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,10 @@ class KindAlert(Alert):
         """(severity, bound, above, below or equals) of every level that has one."""
         found = ((level.severity, self.bound(level)) for level in self.resolved())
         return [(severity, *bound) for severity, bound in found if bound is not None]
+
+    def impossible(self, level: Level) -> Iterator[tuple[str, str, str]]:  # noqa: ARG002 - kinds with limits use it
+        """(parameter, what is wrong, what would be right) of every number with which a level never fires, or always does."""
+        yield from ()
 
     def own_cases(self) -> list[Case]:
         """The cases that the kind writes."""

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, firing, resolving, rising, series_name, steps, unselected
+from stoker.spec.kinds.cases import case, firing, pace, resolving, rising, series_name, steps, unselected
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.spec.alert import Case
+
+_MANY = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,26 @@ class Ratio(KindAlert):
         number = level.params.get(self.comparison)
         return None if number is None else (float(number), self.comparison)
 
+    def impossible(self, level: Level) -> Iterator[tuple[str, str, str]]:
+        """A share is 0 to 1, and has one bound."""
+        given = [name for name in ("above", "below") if name in level.params]
+        if not given:
+            yield "part", "there is no bound", "above or below"
+        elif len(given) > 1:
+            yield "below", "above and below in one alert", "one of them; make two alerts of it"
+        elif self.comparison == "above" and not 0 <= level.params["above"] < 1:
+            yield (
+                "above",
+                f"no share of a whole is above {level.params['above']:g} and another is not",
+                "from 0 to under 1",
+            )
+        elif self.comparison == "below" and not 0 < level.params["below"] <= 1:
+            yield (
+                "below",
+                f"no share of a whole is below {level.params['below']:g} and another is not",
+                "from over 0 to 1",
+            )
+
     def own_cases(self) -> list[Case]:
         """Past and before the share, low traffic, a reset of the counters, a vanished target, resolution."""
         if self.guard_texts() or self.probe:
@@ -63,8 +87,8 @@ class Ratio(KindAlert):
             raise ValueError(f"part and whole are the same series {part}")
         rest = share if self._apart else 0.0
         return {
-            part: rising(0, round(share * per_step, 6), count),
-            whole: rising(0, round((1 - rest) * per_step, 6), count),
+            part: rising(0, _events(share * per_step), count),
+            whole: rising(0, _events((1 - rest) * per_step), count),
         }
 
     @property
@@ -77,88 +101,105 @@ class Ratio(KindAlert):
         minimum = float(level.params["minimum"])
         over = float(level.params["over"])
         up = self.comparison == "above"
-        past = bound * 1.02 if up else bound * 0.98
-        before = bound * 0.98 if up else bound * 1.02
+        gap = min(bound * 0.02, (1 - bound) / 2) or 0.01
+        past = bound + gap if up else bound - gap
+        before = max(0.0, bound - gap) if up else min(1.0, bound + gap)
+        step = pace(over)
         levels = self.resolved()
         hit = [
             each
             for each in levels
             if (past > float(each.params[self.comparison])) == up and past != float(each.params[self.comparison])
         ]
-        held = steps(over + level.for_) + 2
-        seconds = held * 60.0
-        busy = max(1000.0, minimum * 60 / over * 100)
+        held = steps(over + level.for_, step) + 2
+        seconds = held * step
+        busy = self._busy(level, step)
         word = f"{level.severity}: {self.comparison} {bound:g}"
-        low = minimum / (over / 60)
-        long = steps(2 * over + level.for_) + 2
+        low = minimum / (over / step)
+        long = steps(2 * over + level.for_, step) + 2
         end = seconds + over + max(each.keep for each in levels) + 300
-        rest = steps(over) + steps(max(each.keep for each in levels)) + 6
+        rest = steps(over, step) + steps(max(each.keep for each in levels), step) + 6
         ends = self._then(self._series(past, busy, held), self._series(0.0 if up else 1.0, busy, rest), rest)
         neighbour = self._series(0.0 if up else 1.0, busy, held + rest, "c2")
         reset = {
             name: f"{values.replace('x' + str(held), 'x3')} {values}"
             for name, values in self._series(past, busy, held).items()
         }
-        kept, resolved = resolving(hit, seconds + 60, 45.0 + over * 0.05)
+        # the share of the window is back on this side of the bound when so much of it is healthy
+        fade = over * max(0.05, gap / past if up else gap / (1 - past))
+        kept, resolved = resolving(hit, seconds + step, 45.0 + fade)
+        lasts = level.keep > 2 * fade + 90
         cases = [
             case(
                 f"{word}: fires just past the share, resolves, and leaves a healthy neighbour alone",
                 {**ends, **neighbour},
-                [*firing(hit, seconds), *(kept if level.keep > over * 0.1 + 90 else [])],
-                resolved if level.keep > over * 0.1 + 90 else [end],
+                [*firing(hit, seconds), *(kept if lasts else [])],
+                resolved if lasts else [end],
+                step,
             ),
             *self._windowed(word, level, levels),
-            case(f"{word}: a reset of the counters changes nothing", reset, firing(hit, seconds + 240), ()),
-            case(
-                f"{word}: quiet with too few to judge by",
-                self._series(1.0 if up else 0.0, low * 0.95, long),
-                (),
-                [long * 60.0],
-            ),
-            case(
-                f"{word}: fires with just enough to judge by",
-                self._series(1.0 if up else 0.0, low * 1.05, held),
-                firing(levels, seconds),
-            ),
-            *self._unselected(word, busy, held, levels),
+            case(f"{word}: a reset of the counters changes nothing", reset, firing(hit, seconds + 4 * step), (), step),
+            *self._unselected(word, level, held, levels),
             case(f"{word}: nothing is said where nothing is counted", {"up": "1x5"}, (), [300.0]),
             case(
                 f"{word}: a target that goes away stops firing",
                 {name: f"{values} stale" for name, values in self._series(past, busy, held).items()},
                 firing(hit, seconds),
                 [end],
+                step,
             ),
         ]
+        if minimum > 0:
+            few, enough = (self._series(1.0 if up else 0.0, low * factor, long) for factor in (0.95, 1.05))
+            able = [each for each in levels if float(each.params["minimum"]) <= minimum]
+            cases += [
+                case(f"{word}: quiet with too few to judge by", few, (), [long * step], step),
+                case(f"{word}: fires with just enough to judge by", enough, firing(able, seconds), (), step),
+            ]
         if len(hit) == 1:
-            cases.append(case(f"{word}: quiet just before the share", self._series(before, busy, held), (), [seconds]))
+            cases.append(
+                case(f"{word}: quiet just before the share", self._series(before, busy, held), (), [seconds], step)
+            )
         if level.for_ >= 60:  # noqa: PLR2004 - one step
             early = [each for each in hit if each.for_ < level.for_]
             if not early:
-                cases[0] = case(cases[0].name, cases[0].series, cases[0].fires, [level.for_ - 15.0, *cases[0].quiet])
+                cases[0] = case(
+                    cases[0].name, cases[0].series, cases[0].fires, [level.for_ - 15.0, *cases[0].quiet], step
+                )
         return cases
 
-    def _unselected(self, word: str, busy: float, held: int, levels: list[Level]) -> list[Case]:
+    def _unselected(self, word: str, level: Level, held: int, levels: list[Level]) -> list[Case]:
         """What the part's selector leaves out is no part, however much there is of it."""
+        step = pace(float(level.params["over"]))
+        busy = self._busy(level, step)
         others = {name: rising(0, busy, held) for name in unselected(self.part)}
         if not others or self._apart:  # where they are the rest of the whole, every case has it
             return []
-        fires = firing(levels if self.comparison == "below" else [], held * 60.0)
-        quiet = [] if fires else [held * 60.0]
-        return [case(f"{word}: others are no part", {**self._series(0.0, busy, held), **others}, fires, quiet)]
+        fires = firing(levels if self.comparison == "below" else [], held * step)
+        quiet = [] if fires else [held * step]
+        return [case(f"{word}: others are no part", {**self._series(0.0, busy, held), **others}, fires, quiet, step)]
 
     def _windowed(self, word: str, level: Level, levels: list[Level]) -> list[Case]:
         """A share of twice the bound in half a window and none before: the share of the window is the bound."""
         bound, over = float(level.params[self.comparison]), float(level.params["over"])
-        if self.comparison != "above" or bound > 0.5 or len(levels) > 1:  # noqa: PLR2004 - twice it is all
+        if self.comparison != "above" or not 0 < bound <= 0.5 or len(levels) > 1 or over < 300:  # noqa: PLR2004 - twice it is all
             return []
-        turn = steps(over * 2) + 1
-        rest = steps(over + level.for_)
-        busy = max(1000.0, float(level.params["minimum"]) * 60 / over * 100)
+        step = pace(over)
+        turn = steps(over * 2, step) + 1
+        rest = steps(over + level.for_, step)
+        busy = self._busy(level, step)
         series = self._then(self._series(0.0, busy, turn), self._series(bound * 2, busy, rest), rest)
-        start = turn * 60.0
+        start = turn * step
         fires = firing([level], start + over * 0.65 // 60 * 60 + level.for_)
         quiet = [start + over * 0.4 // 60 * 60 + level.for_]
-        return [case(f"{word}: the share of the window counts, not of a shorter or longer one", series, fires, quiet)]
+        return [
+            case(f"{word}: the share of the window counts, not of a shorter or longer one", series, fires, quiet, step)
+        ]
+
+    @staticmethod
+    def _busy(level: Level, step: float) -> float:
+        """So much in a step that there is always enough to judge by."""
+        return max(1e6, float(level.params["minimum"]) * step / float(level.params["over"]) * 100)
 
     def _then(self, first: dict[str, str], then: dict[str, str], count: int) -> dict[str, str]:
         """Counters that go on from where they are at another pace."""
@@ -176,3 +217,8 @@ class Ratio(KindAlert):
     @staticmethod
     def _per_step(values: str) -> float:
         return float(values.partition("+")[2].partition("x")[0])
+
+
+def _events(number: float) -> float:
+    """Whole where there are many: sums of fractions differ in their last digit, which a counter takes for a reset."""
+    return round(number) if number >= _MANY else round(number, 6)

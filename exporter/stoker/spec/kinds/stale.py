@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, resolving, rising, series_name, steps
+from stoker.spec.kinds.cases import case, constant, firing, minute, resolving, rising, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.spec.alert import Case
 
 
@@ -39,6 +41,11 @@ class Stale(KindAlert):
         """The fixed bound, when that is all."""
         return None if self.bound_ else (float(level.params["older_than"]), "above")
 
+    def impossible(self, level: Level) -> Iterator[tuple[str, str, str]]:
+        """Everything that happened is older than nothing."""
+        if level.params["older_than"] <= 0:
+            yield "older_than", "every event is older than that", "a time above 0, as in 10m"
+
     def own_cases(self) -> list[Case]:
         """Fresh is quiet, just before the bound is quiet, past it fires, a new event resolves, a lost target too."""
         if self.guard_texts() or self.probe or self.bound_:
@@ -50,7 +57,7 @@ class Stale(KindAlert):
             name = series_name(self.timestamp)
             neighbour = series_name(self.timestamp, {"cluster": "c2"})
             count = steps(bound + level.for_) + 6
-            due = bound + level.for_ + 30
+            due = minute(bound + 1) + minute(level.for_) + 30
             hit = [each for each in levels if float(each.params["older_than"]) + each.for_ + 15 <= due]
             again = (count + 1) * 60.0
             rest = steps(level.keep) + 3

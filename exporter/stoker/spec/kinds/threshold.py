@@ -15,6 +15,8 @@ from stoker.spec.kinds.cases import (
     constant,
     firing,
     longest_window,
+    minute,
+    pace,
     resolving,
     series_name,
     steps,
@@ -23,6 +25,8 @@ from stoker.spec.kinds.kind import KindAlert, Level
 from stoker.spec.promql import selectors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stoker.spec.alert import Case
 
 _SIGNS = {"above": ">", "below": "<", "equals": "=="}
@@ -63,6 +67,14 @@ class Threshold(KindAlert):
         """The level's bound."""
         number = level.params.get(self.comparison)
         return None if number is None else (float(number), self.comparison)
+
+    def impossible(self, level: Level) -> Iterator[tuple[str, str, str]]:
+        """Exactly one of the bounds is what it is compared with."""
+        given = [name for name in _SIGNS if name in level.params]
+        if not given:
+            yield "value", "there is no bound", "one of above, below, equals"
+        elif len(given) > 1:
+            yield given[1], f"{' and '.join(given)} in one alert", "one bound; make two alerts of it"
 
     def own_cases(self) -> list[Case]:
         """Past, at and before the bound of each level, `for`, resolution, a vanished target, a healthy bystander."""
@@ -109,51 +121,66 @@ class Threshold(KindAlert):
         bound = float(level.params[self.comparison])
         past, before = self._values(bound)
         window = longest_window(self, level)
-        held = steps(level.for_ + window) + 3
-        end = held * STEP
+        step = max(STEP, pace(window))
+        held = steps(level.for_ + window, step) + 3
+        end = held * step
         word = f"{level.severity}: {self.comparison} {bound:g}"
         hit, unhurt = self._past(past, levels), self._past(before, levels)
         early = [each for each in hit if each.for_ < level.for_]
-        after = steps(max(each.keep for each in levels)) + 2
-        kept, over = resolving(hit, end + STEP)
+        after = steps(max(each.keep for each in levels), step) + 2
+        # what is past the bound by a hundredth leaves the mean of a window with the first values on the healthy side
+        slack = 15 + minute(window * 0.02)
+        kept, over = resolving(hit, end + step, slack)
+        kept = kept if max(each.keep for each in hit) > 2 * slack else []
         ends = _joined(self._series(past, held), self._series(self._far(bound), after))
         good = self._series(before, held + after, "c2") if not unhurt else {}
-        first = firing([each for each in hit if each.for_ <= level.for_], level.for_)
+        first = firing([each for each in hit if each.for_ <= level.for_], minute(level.for_))
         quiet = [*([level.for_ - 15] if level.for_ and not early else []), *over]
         gone = {name: f"{values} stale" for name, values in self._series(past, held).items()}
         lost = end + window + max(each.keep for each in levels) + 420
         cases = [
-            case(f"{word}: fires just past it after its time, and resolves", {**ends, **good}, [*first, *kept], quiet),
-            case(f"{word}: a target that goes away stops firing", gone, firing(hit, end), [lost]),
+            case(
+                f"{word}: fires just past it after its time, and resolves",
+                {**ends, **good},
+                [*first, *kept],
+                quiet,
+                step,
+            ),
+            case(f"{word}: a target that goes away stops firing", gone, firing(hit, end), [lost], step),
             case(f"{word}: nothing is said where nothing is measured", {"up": constant(1, held)}, (), [end]),
-            self._not_past(f"{word}: not just before it", before, held, levels),
+            self._not_past(f"{word}: not just before it", before, held, levels, step),
             *self._windowed(word, bound, level, levels),
         ]
         if self.comparison != "equals":
-            cases.append(self._not_past(f"{word}: not at it", bound, held, levels))
+            cases.append(self._not_past(f"{word}: not at it", bound, held, levels, step))
         return cases
 
-    def _not_past(self, name: str, v: float, held: int, levels: list[Level]) -> Case:
+    def _not_past(self, name: str, v: float, held: int, levels: list[Level], step: float) -> Case:
         """Only levels with a bound on this side of `v` fire."""
-        fires = firing(self._past(v, levels), held * STEP)
-        return case(name, self._series(v, held), fires, [] if fires else [held * STEP])
+        fires = firing(self._past(v, levels), held * step)
+        return case(name, self._series(v, held), fires, [] if fires else [held * step], step)
 
     def _far(self, bound: float) -> float:
         """A value far on the healthy side."""
-        return {"above": min(0.0, bound * 2), "below": abs(bound) * 2 + 1, "equals": bound + 1}[self.comparison]
+        return {"above": min(0.0, bound * 2) if bound else -1.0, "below": abs(bound) * 2 + 1, "equals": bound + 1}[
+            self.comparison
+        ]
 
     def _windowed(self, word: str, bound: float, level: Level, levels: list[Level]) -> list[Case]:
         """For a mean over a window: half a window beyond the bound by as much as it was on this side before."""
-        if not self.value.strip().startswith("avg_over_time") or len(levels) > 1 or not bound:
+        if not self.value.strip().startswith("avg_over_time") or len(levels) > 1 or bound <= 0:
             return []
         window = float(level.params["over"])
         calm, wild = (0.5, 1.5) if self.comparison == "above" else (1.5, 0.5)
-        turn = steps(window * 2) + 1
-        series = _joined(self._series(bound * calm, turn), self._series(bound * wild, steps(window + level.for_)))
-        start = turn * STEP
+        step = max(STEP, pace(window))
+        turn = steps(window * 2, step) + 1
+        series = _joined(self._series(bound * calm, turn), self._series(bound * wild, steps(window + level.for_, step)))
+        start = turn * step
         fires = firing([level], start + window * 0.65 // 60 * 60 + level.for_)
         quiet = [start + window * 0.4 // 60 * 60 + level.for_]
-        return [case(f"{word}: the mean of the window counts, not of a shorter or longer one", series, fires, quiet)]
+        return [
+            case(f"{word}: the mean of the window counts, not of a shorter or longer one", series, fires, quiet, step)
+        ]
 
 
 def _joined(first: dict[str, str], then: dict[str, str]) -> dict[str, str]:
