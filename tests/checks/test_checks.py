@@ -238,11 +238,11 @@ def test_a_name_that_is_none_or_taken(name: str, says: str) -> None:
         ),
         (
             "overrides: [{match: {run: 'a(b'}, TrainingHung: {interval_factor: 9}}]",
-            "1:13: regex: a(b is no regular expression: missing ), unterminated subpattern at position 1; RE2, anchored",
+            "1:27: regex: a(b is no regular expression: missing ), unterminated subpattern at position 1; RE2, anchored",
         ),
         (
             "overrides: [{match: {mountpoint: /data}, TrainingHung: {interval_factor: 9}}]",
-            "1:13: override: TrainingHung knows no label mountpoint; labels of TrainingHung: ",
+            "1:22: override: TrainingHung knows no label mountpoint; labels of TrainingHung: ",
         ),
         (
             "metrics: {stoker_own_total: {type: gauge, help: Own}}",
