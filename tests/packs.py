@@ -28,6 +28,9 @@ WORDS = """
 """
 """Keys that every alert needs and that a test does not care for."""
 
+LABELLESS = WORDS.replace("{{ $labels.instance }}: ", "")
+"""The same for alerts without an instance."""
+
 
 def pack_of(text: str) -> tuple[Pack, Problems]:
     """The shipped pack with `text` as the part `pack:`; WORDS stands for `$WORDS` in it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from packs import WORDS, only, pack_of
+from packs import LABELLESS, only, pack_of
 from stoker.generate.mutation import mutate
 from stoker.generate.rule_tests import rule_tests
 from stoker.generate.rules import rules
@@ -126,9 +126,6 @@ ALERTS = {
       by: [cluster, instance, gpu, uuid]
 """,
 }
-
-
-LABELLESS = WORDS.replace("{{ $labels.instance }}: ", "")
 
 
 @pytest.mark.parametrize("kind", ALERTS)

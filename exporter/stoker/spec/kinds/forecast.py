@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name
+from stoker.spec.kinds.cases import case, constant, firing, resolving, series_name, steps
 from stoker.spec.kinds.kind import KindAlert, Level
 from stoker.spec.promql import number_text
 
@@ -90,7 +90,7 @@ class _Plan:
         if neighbour:
             series[series_name(self.alert.value, {"cluster": "c2"})] = constant(SIZE * 0.9, len(course))
             series[series_name(self.alert.capacity, {"cluster": "c2"})] = constant(SIZE, len(course))
-        hold = int(self.level.for_ // STEP)
+        hold = steps(self.level.for_)
         expected = []
         silent = []
         for minute in [*quiet, *at]:
@@ -100,7 +100,7 @@ class _Plan:
                 for each in self.levels
                 if all(
                     self.fires(course, min(past, len(course) - 1), each)
-                    for past in range(minute + hold - int(each.for_ // STEP), minute + hold + 1)
+                    for past in range(minute + hold - steps(each.for_), minute + hold + 1)
                 )
             ]
             expected += firing(speaking, when)
@@ -117,16 +117,14 @@ class _Plan:
         minutes = int(self.over / STEP) + 10
         left = self.left * 0.97 * SIZE
         per_minute = left / (self.within * 0.99) * STEP
-        course = [
-            left + per_minute * (minutes - minute) for minute in range(minutes + int(self.level.for_ / STEP) + 10)
-        ]
+        course = [left + per_minute * (minutes - minute) for minute in range(minutes + steps(self.level.for_) + 10)]
         return self.case("fires", course, [], [minutes], neighbour=True)
 
     def much_left(self) -> Case:
         """As fast, with a little more left than the bound."""
         minutes = int(self.over / STEP) + 10
         left = self.left * 1.03 * SIZE
-        hold = int(self.level.for_ / STEP)
+        hold = steps(self.level.for_)
         per_minute = left / (self.within * 0.8) * STEP
         course = [left + per_minute * (minutes + hold - minute) for minute in range(minutes + hold + 1)]
         return self.case("quiet while enough is left", course, [minutes], [])
@@ -147,7 +145,7 @@ class _Plan:
         course = [end + (self.left * 0.9 * SIZE - end) / falling * (falling - minute) for minute in range(falling)]
         course += [end] * int(self.recent * 2 / STEP + self.level.for_ / STEP + self.level.keep / STEP)
         when = _first(len(course), falling, lambda at: predicted(course, at, self.recent, self.within) >= 0)
-        hold = int(self.level.for_ // STEP)
+        hold = steps(self.level.for_)
         made = self.case("resolves when it has stopped falling", course, [], [when - 1 - hold])
         kept, resolved = resolving([self.level], when * STEP, 60.0)
         others = [each for each in self.levels if each.severity != self.level.severity]
@@ -160,12 +158,10 @@ class _Plan:
         falling = int(2 * self.over / STEP)
         end = self.left * 0.5 * SIZE
         course = [end + (self.left * 0.99 * SIZE - end) / falling * (falling - minute) * 3 for minute in range(falling)]
-        recent = int(self.recent / STEP) + 6 + int(self.level.for_ / STEP)
+        recent = int(self.recent / STEP) + 6 + steps(self.level.for_)
         per_minute = end / (self.within * 1.02 / STEP + recent)
         course += [end - per_minute * minute for minute in range(1, recent + 1)]
-        return self.case(
-            "quiet when it goes slowly now", course, [falling + recent - 1 - int(self.level.for_ // STEP)], []
-        )
+        return self.case("quiet when it goes slowly now", course, [falling + recent - 1 - steps(self.level.for_)], [])
 
     def gone(self) -> Case:
         """The target is lost while it fires."""

@@ -6,6 +6,7 @@ timestamp of the last event, exposed beside the counter, catches it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Increase(KindAlert):
         neighbour = series_name(self.metric, {"cluster": "c2"})
         word = f"{level.severity}: more than {above:g}"
         # increase() extrapolates to the window's ends by up to one interval, so "just past" allows for it
-        jump = max(1.0, above * 1.08)
+        jump = float(math.ceil(max(1.0, above * 1.08)))  # whole: sums of fractions may look like a reset
         step = pace(over)
         before = steps(over, step) + 2
         held = steps(over + level.for_, step) + 3
@@ -86,7 +87,8 @@ class Increase(KindAlert):
         rest = steps(end - before * step, step) + 2
         # the sample before the last event leaves the window `over` after it was taken
         _, resolved = resolving([level], leaves, 60.0)
-        last = firing([level], leaves + level.keep - 60.0) if over >= 120 + step else []
+        end_of_it = leaves + level.keep - 60.0
+        last = firing([level], end_of_it) if end_of_it > at else []
         flat = constant(7, before)
         events = f"{rising(7 + jump, jump, more)} " if more else ""
         after = f"{events}{constant(7 + jump * (more + 1), rest)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stoker.documents import Duration, setting
 from stoker.spec.alert import Number
-from stoker.spec.kinds.cases import case, firing, pace, resolving, rising, series_name, steps, unselected
+from stoker.spec.kinds.cases import case, firing, minute, pace, resolving, rising, series_name, steps, unselected
 from stoker.spec.kinds.kind import KindAlert, Level
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Ratio(KindAlert):
         busy = self._busy(level, step)
         series = self._then(self._series(0.0, busy, turn), self._series(bound * 2, busy, rest), rest)
         start = turn * step
-        fires = firing([level], start + over * 0.65 // 60 * 60 + level.for_)
+        fires = firing([level], start + over * 0.65 // 60 * 60 + minute(level.for_))
         quiet = [start + over * 0.4 // 60 * 60 + level.for_]
         return [
             case(f"{word}: the share of the window counts, not of a shorter or longer one", series, fires, quiet, step)

@@ -176,7 +176,7 @@ class Threshold(KindAlert):
         turn = steps(window * 2, step) + 1
         series = _joined(self._series(bound * calm, turn), self._series(bound * wild, steps(window + level.for_, step)))
         start = turn * step
-        fires = firing([level], start + window * 0.65 // 60 * 60 + level.for_)
+        fires = firing([level], start + window * 0.65 // 60 * 60 + minute(level.for_))
         quiet = [start + window * 0.4 // 60 * 60 + level.for_]
         return [
             case(f"{word}: the mean of the window counts, not of a shorter or longer one", series, fires, quiet, step)
