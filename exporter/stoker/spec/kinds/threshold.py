@@ -127,9 +127,9 @@ class Threshold(KindAlert):
         word = f"{level.severity}: {self.comparison} {bound:g}"
         hit, unhurt = self._past(past, levels), self._past(before, levels)
         early = [each for each in hit if each.for_ < level.for_]
-        after = steps(max(each.keep for each in levels), step) + 2
         # what is past the bound by a hundredth leaves the mean of a window with the first values on the healthy side
         slack = 15 + minute(window * 0.02)
+        after = steps(max(each.keep for each in levels) + slack, step) + 2
         kept, over = resolving(hit, end + step, slack)
         kept = kept if max(each.keep for each in hit) > 2 * slack else []
         ends = _joined(self._series(past, held), self._series(self._far(bound), after))
