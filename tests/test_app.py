@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stoker.app import App, CollectorsPart, LogsPart
+from stoker.app import App
 from stoker.collectors.collector import Reading
 from stoker.collectors.schedule import Schedule
 from stoker.metrics import Desc, Kind, Sample
+from stoker.parts import CollectorsPart, LogsPart
 from stoker.server.page import Table
 from wire import PATIENCE, Wire
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from stoker.app import Part
     from stoker.config import Settings
+    from stoker.parts import Part
     from stoker.sources.machine import Machine
     from stoker.spec.pack import Pack
 

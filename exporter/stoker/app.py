@@ -1,45 +1,32 @@
-"""The one place where things are wired: settings in, a running exporter out."""
+"""A running exporter: its settings and parts, its server, reload and end. Together with `parts` the one place where things are wired."""
 
 from __future__ import annotations
 
 import logging
-import os
 import platform
-import socket
 import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stoker import __version__
-from stoker.catalog import catalog
-from stoker.collectors.gpu import gpu_collectors
-from stoker.collectors.host import check_switches, host_collectors
-from stoker.collectors.schedule import Schedule, State
+from stoker.collectors.host import check_switches
 from stoker.config import Loaded, Settings, load_settings
-from stoker.config.load import state_dir
-from stoker.detect.run_watch import RunWatch
-from stoker.detect.service_watch import ServiceWatch
 from stoker.documents import Problems
 from stoker.errors import MistakeError, StokerError
-from stoker.logs.engine import LogEngine
-from stoker.logs.formats_sources import formats_of
-from stoker.logs.state import KeptMapping
 from stoker.metrics import Sample, own
+from stoker.parts import Part, build_parts
 from stoker.server.exposition import Exposition
 from stoker.server.http import Server
 from stoker.server.page import Table, page
 from stoker.server.site import routes
 from stoker.sources.machine import Machine
-from stoker.sources.nvml import NvmlGate
 from stoker.spec.pack import Pack, load_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from stoker.collectors.collector import Collector
 
 log = logging.getLogger(__name__)
 
@@ -47,170 +34,6 @@ _TURN = 5.0
 """Seconds that a reload waits for the one before it."""
 _STOP = 1.6
 """Seconds that all parts together have to end; a process has two."""
-
-
-class Part(Protocol):
-    """Something that runs in the background and has samples."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether its first samples are there."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self) -> None:
-        """End within a second."""
-
-    def samples(self) -> Sequence[Sample]:
-        """What it has; never waits for a device."""
-
-    def tables(self) -> Sequence[Table]:
-        """What the status page shows of it."""
-
-
-@dataclass(slots=True)
-class CollectorsPart:
-    """The schedule of the collectors as a Part.
-
-    Attributes:
-        made_of: the settings that it was made of; a reload that leaves them as they are goes on with it.
-    """
-
-    schedule: Schedule
-    nvml: NvmlGate | None = None
-    made_of: tuple[object, ...] = ()
-
-    @property
-    def ready(self) -> bool:
-        """See Part."""
-        return self.schedule.ready
-
-    def start(self) -> None:
-        """See Part."""
-        self.schedule.start()
-
-    def stop(self) -> None:
-        """See Part."""
-        self.schedule.stop(0.5)
-        if self.nvml is not None:
-            self.nvml.close()
-
-    def forget(self, uuid: str) -> bool:
-        """Forget a GPU that is gone; whether it was known."""
-        return self.nvml is not None and self.nvml.forget(uuid)
-
-    def samples(self) -> Sequence[Sample]:
-        """See Part."""
-        return self.schedule.samples()
-
-    def tables(self) -> Sequence[Table]:
-        """See Part."""
-        rows = []
-        for status in self.schedule.status():
-            bad = "!" if status.state in (State.FAILED, State.STUCK) else ""
-            took = f"{status.duration * 1000:.1f} ms"
-            rows.append((f"{bad}{status.name}", str(status.state), str(status.series), took, status.says))
-        return [Table("Collectors", ("collector", "state", "series", "last run", "says"), rows)]
-
-
-@dataclass(slots=True)
-class LogsPart:
-    """The log engine as a Part."""
-
-    engine: LogEngine
-
-    @property
-    def ready(self) -> bool:
-        """See Part."""
-        return self.engine.ready
-
-    def start(self) -> None:
-        """See Part."""
-        self.engine.start()
-
-    def stop(self) -> None:
-        """See Part."""
-        self.engine.stop()
-
-    def samples(self) -> Sequence[Sample]:
-        """See Part."""
-        return self.engine.samples()
-
-    def tables(self) -> Sequence[Table]:
-        """See Part."""
-        rows = []
-        for status in self.engine.status():
-            last = f"{datetime.fromtimestamp(status.last_line, UTC):%Y-%m-%d %H:%M:%S}" if status.last_line else ""
-            errors = ", ".join(f"{reason} {count}" for reason, count in sorted(status.errors.items()))
-            counts = (str(status.files), str(status.lines), str(status.matched), str(status.lag))
-            rows.append((f"{'!' if status.says else ''}{status.name}", *counts, last, errors, status.says))
-        head = ("source", "files", "lines", "understood", "lag (bytes)", "last line (UTC)", "errors", "says")
-        return [Table("Logs", head, rows)]
-
-
-def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
-    """The gate to the GPUs, unless they are switched off. What it remembers of them is kept in the state directory."""
-    if settings.gpu.enabled is False:
-        return None
-    return NvmlGate(
-        sysfs=Path(machine.sys),
-        procfs=Path(machine.proc),
-        memory=KeptMapping(state_dir(settings, os.environ) / "gpu.json"),
-        deadline=settings.gpu.deadline,
-        process_user=settings.gpu.process_user,
-    )
-
-
-def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> LogEngine:
-    """The engine for the sources of the settings.
-
-    Raises:
-        MistakeError: when a source names a format that does not exist, or a format is wrong.
-    """
-    problems = Problems()
-    descs = catalog(pack.metrics)
-    formats = formats_of(settings.sources, pack.formats, descs, problems)
-    problems.raise_if_any()
-    return LogEngine(
-        settings,
-        formats,
-        pack.metrics,
-        descs,
-        watches={"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch},
-        folder=state_dir(settings, os.environ),
-        host=socket.gethostname(),
-        identify=nvml.identify if nvml is not None else lambda _: None,
-    )
-
-
-def build_parts(settings: Settings, pack: Pack, machine: Machine, before: Sequence[Part] = ()) -> list[Part]:
-    """What the settings ask for, not yet started, or one of those `before` that runs on."""
-    parts: list[Part] = []
-    collecting = _collecting(settings, machine, before)
-    if collecting is not None:
-        parts.append(collecting)
-    if settings.sources:
-        parts.append(LogsPart(log_engine(settings, pack, collecting.nvml if collecting is not None else None)))
-    return parts
-
-
-def _collecting(settings: Settings, machine: Machine, before: Sequence[Part]) -> CollectorsPart | None:
-    """The collectors. What they remember (the last reading, GPUs' errors, since when a process hangs) is worth keeping."""
-    made_of = (settings.host, settings.gpu, settings.interval, settings.deadline, settings.state_dir)
-    for part in before:
-        if isinstance(part, CollectorsPart) and part.made_of == made_of:
-            return part
-    collectors: list[Collector] = []
-    if settings.host.enabled:
-        collectors += host_collectors(machine, switches=settings.host.collectors)
-    nvml = nvml_gate(settings, machine)
-    if nvml is not None:
-        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True)
-    if not collectors:
-        return None
-    schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
-    return CollectorsPart(schedule, nvml, made_of)
 
 
 def load_all(file: Path | None) -> tuple[Loaded, Pack]:
