@@ -334,6 +334,20 @@ def test_a_gpu_that_comes_back_is_up_again(gpus: Callable[..., GpuBench]) -> Non
     assert ups(look(bench)) == {uuid_of(0): True, uuid_of(1): True}
 
 
+def test_the_reason_why_a_gpu_is_gone_is_counted_each_time_that_it_goes(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    reason = ErrorKey("1", uuid_of(1), "nvmlDeviceGetCount", "NOT_FOUND")
+    assert look(bench).errors == {}
+    device = bench.remove(1)
+    assert look(bench).errors == {reason: 1}
+    assert look(bench).errors == {reason: 1}
+    bench.machine.devices.append(device)
+    bench.change()
+    assert look(bench).errors == {reason: 1}
+    bench.remove(1)
+    assert look(bench).errors == {reason: 2}
+
+
 def test_a_gpu_is_forgotten_when_another_answers_at_its_address(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(2)
     look(bench)

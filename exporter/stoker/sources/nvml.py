@@ -107,6 +107,7 @@ class NvmlGate:
         self._renew_at = 0.0
         self._seen = 0
         self._last: tuple[float, Snapshot] | None = None
+        self._missed: set[str] = set()
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
         """Look at all GPUs, or give a look that is at most `fresh` seconds old.
@@ -169,7 +170,12 @@ class NvmlGate:
                     else "no libnvidia-ml.so.1 is installed"
                 )
         gone = self._known.gone([gpu.uuid for gpu in gpus])
-        failures += [f"GPU {gpu.gpu} ({gpu.uuid}) was known and is gone" for gpu in gone if self._blocked is None]
+        if self._blocked is None:
+            failures += [f"GPU {gpu.gpu} ({gpu.uuid}) was known and is gone" for gpu in gone]
+            for gpu in gone:
+                if gpu.uuid not in self._missed:  # once, when it is noticed: no call fails for a GPU that is not listed
+                    self._count(gpu.gpu, gpu.uuid, "nvmlDeviceGetCount", "NOT_FOUND")
+            self._missed = {gpu.uuid for gpu in gone}
         return Snapshot(
             gpus=tuple(sorted((*gpus, *gone), key=_by_index)),
             devices=devices,
