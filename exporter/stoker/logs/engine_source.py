@@ -75,6 +75,7 @@ class Source:
         self.files = 0
         self.opened = 0
         self.lag = 0
+        self._looked = False
         self.says = ""
         self._formats = formats
         self._limits = limits
@@ -232,6 +233,7 @@ class Source:
 
     def _look(self) -> None:
         """Note what scrapes ask for, which come from other threads."""
+        self._looked = True
         if self._follower is not None:
             self.files, self.lag = self._follower.count, self._follower.lag
         elif self._stdin is not None:
@@ -261,8 +263,9 @@ class Source:
             yield Sample(own.LOG_ERRORS, (name, reason), count)
         if lost:
             yield Sample(own.LOG_ERRORS, (name, "overwritten"), lost)
-        yield Sample(own.LOG_LAG, (name,), self.lag)
-        yield Sample(own.LOG_FILES, (name,), self.files)
+        if self._looked or self.says:  # before the first turn has ended nobody knows how much there is to read
+            yield Sample(own.LOG_LAG, (name,), self.lag)
+            yield Sample(own.LOG_FILES, (name,), self.files)
         yield Sample(own.LOG_ROTATIONS, (name,), self.rotations)
         yield Sample(own.LOG_TRUNCATIONS, (name,), self.truncations)
         if totals.last_line is not None:
