@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from followed import DESCS, PACK
+from sampled import FOLDER, FORMATS, LOGS, NOW, WITH_SAMPLES, samples, whole_of
 from stoker.documents import Problems
 from stoker.logs.formats import compile_formats
 from stoker.logs.interpreter import Interpreter
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
     from stoker.logs.formats import CompiledFormats
     from stoker.metrics import Observation
-    from stoker.spec.format import FormatSpec
-
-FOLDER = Path(__file__).parent / "samples"
-LOGS = sorted(path.stem for path in FOLDER.glob("*.log"))
-FORMATS = compile_formats(PACK.formats, "auto", DESCS, Problems())
-NOW = 1_780_000_000.0
 
 
 def read(pieces: Iterable[bytes], formats: CompiledFormats = FORMATS) -> tuple[list[Observation], Interpreter]:
@@ -37,24 +31,6 @@ def shown(each: Observation) -> str:
     labels = ",".join(f"{name}={value}" for name, value in each.labels)
     metric = f"{each.metric}{{{labels}}}" if labels else each.metric
     return f"{each.line:>4} {each.format:<12} {each.op:<7} {metric} {each.value:g}"
-
-
-def samples(spec: FormatSpec) -> list[str]:
-    return [
-        str(sample)
-        for pattern in spec.patterns
-        for sample in (pattern.sample if isinstance(pattern.sample, tuple) else (pattern.sample,))
-    ]
-
-
-def whole_of(name: str) -> bytes:
-    """A log of this folder, or all the samples of a format as one log."""
-    if name in LOGS:
-        return (FOLDER / f"{name}.log").read_bytes()
-    return "".join(f"{sample}\n" for sample in samples(PACK.formats[name])).encode()
-
-
-WITH_SAMPLES = sorted(str(name) for name, spec in PACK.formats.items() if spec.patterns)
 
 
 @pytest.mark.parametrize("name", LOGS)

@@ -203,7 +203,7 @@ class Source:
         if record.old:
             reading.forget()
             return
-        self._take(reading, [each._replace(time=record.when) for each in found], len(record.text) + 1)
+        self._take(reading, [each._replace(moment=record.when) for each in found], len(record.text) + 1)
 
     def _feed(self, reading: StreamReading, data: bytes) -> None:
         try:

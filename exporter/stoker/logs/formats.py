@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.documents import Position, nearest
@@ -12,10 +13,11 @@ from stoker.logs.backtracking import backtracks
 from stoker.logs.finding import Keys
 from stoker.logs.formats_checks import check_pattern, check_words, place_of
 from stoker.logs.keys import bare, keys_regex, pairs
-from stoker.logs.literals import required
+from stoker.logs.literals import finder, required
 from stoker.logs.readers import READERS
 from stoker.logs.routes import fold
 from stoker.logs.units import FACTORS
+from stoker.logs.ways import Ways
 from stoker.metrics import Desc, Kind
 from stoker.spec.words import expand
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from stoker.metrics.observation import Operation
     from stoker.spec.format import FormatSpec, PatternSpec
 
+_LOSS = "stoker_train_loss"
 _GROUP = re.compile(r"\{(route:)?(\w+)\}")
 _FITTING: dict[str, tuple[Kind, ...]] = {"set": (Kind.GAUGE,), "inc": (Kind.COUNTER,), "observe": (Kind.HISTOGRAM,)}
 
@@ -64,20 +67,35 @@ def _printed(text: str | None, *, route: bool) -> str:
     return fold(text or "") if route else text or ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledPattern:
-    """A pattern ready to be searched for; see `required` for its literals, of which `literal` is the only one or empty."""
+    """A pattern ready to be searched for.
+
+    Attributes:
+        regex: what is searched for.
+        find: the same search, the faster way where there is one.
+        literals: see `required`.
+        actions: what a match does.
+        labels: of what it does.
+        label_groups: the groups on which labels depend, `rank` among them.
+        keys_regex, keys: see PatternSpec.
+        time, time_format: the group with the time, and how it is written.
+        incident: the kind of failure of which the pattern tells.
+        counts_on: whether its step counts within an epoch, of which the line says how many steps it has.
+    """
 
     regex: re.Pattern[str]
+    find: Callable[[str], re.Match[str] | None]
     literals: frozenset[str]
-    literal: str
     actions: tuple[Action, ...]
     labels: tuple[Label, ...]
+    label_groups: tuple[str, ...]
     keys_regex: re.Pattern[str] | None
     keys: Mapping[str, Action]
     time: str
     time_format: str | None
     incident: str
+    counts_on: bool
 
     def read_keys(self, text: str) -> Iterator[tuple[Action, str, str]]:
         """(what to do, the key, the number as printed) for each key in the line; the first of a metric wins."""
@@ -95,7 +113,7 @@ class CompiledPattern:
 
 @dataclass(frozen=True, slots=True)
 class CompiledFormat:
-    """A format ready to be tried."""
+    """A format ready to be tried; `losses` says whether it may tell a loss that later formats of the stream only repeat."""
 
     name: str
     kind: str
@@ -107,21 +125,20 @@ class CompiledFormat:
     patterns: tuple[CompiledPattern, ...]
     guess: bool
     echo: bool
-
-    def literals(self) -> set[str]:
-        """Texts of which a line must have one for this format to read it; an empty one when there is no such text."""
-        read = set(READERS[self.reader].literals) if self.reader else set()
-        if self.when_literals and self.patterns:
-            return read | self.when_literals
-        return read.union(*(pattern.literals or {""} for pattern in self.patterns))
+    losses: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CompiledFormats:
     """The formats of a source, the most specific first."""
 
     formats: tuple[CompiledFormat, ...]
     descs: Mapping[str, Desc] = field(repr=False)
+
+    @cached_property
+    def ways(self) -> Ways:
+        """All ways to read a line; made once for all streams."""
+        return Ways(self.formats)
 
 
 def compile_formats(
@@ -184,11 +201,9 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         patterns=tuple(pattern for pattern in patterns if pattern is not None),
         guess=spec.guess,
         echo=spec.echo,
+        losses=not spec.echo
+        and (spec.reader is not None or any(_LOSS in (*each.set, *each.keys.values()) for each in spec.patterns)),
     )
-
-
-def _only(literals: frozenset[str]) -> str:
-    return next(iter(literals)) if len(literals) == 1 else ""
 
 
 def _unit(name: str, unit: str, where: Position, problems: Problems) -> bool:
@@ -239,22 +254,32 @@ def _pattern(
                 actions.append(Action(op, desc, str(group), 0.0 if group else float(value), unit))  # type: ignore[arg-type]
     keys = _keys(name, spec, descs, problems)
     labels = _labels(name, spec, regex, [*actions, *keys.values()], problems)
-    literals = required(regex.pattern)
     compiled = CompiledPattern(
         regex=regex,
-        literals=literals,
-        literal=_only(literals),
+        find=finder(regex),
+        literals=required(regex.pattern),
         actions=tuple(actions),
         labels=labels,
+        label_groups=_label_groups(labels, regex),
         keys_regex=keys_regex(keys) if keys else None,
         keys=keys,
         time=str(spec.time or ""),
         time_format=str(spec.time_format) if spec.time_format else None,
         incident=str(spec.incident or ""),
+        counts_on="of" in regex.groupindex,
     )
     if len(problems.found) == before:  # the rest would be said twice
         check_pattern(name, spec, compiled, when, problems)
     return compiled
+
+
+def _label_groups(labels: tuple[Label, ...], regex: re.Pattern[str]) -> tuple[str, ...]:
+    named = {group for label in labels for group in ([label.group] if label.group else _groups(label.text))}
+    return tuple(sorted(named | ({"rank"} & set(regex.groupindex))))
+
+
+def _groups(text: str) -> list[str]:
+    return [group for _, group in _GROUP.findall(text)]
 
 
 def _keys(name: str, spec: PatternSpec, descs: Mapping[str, Desc], problems: Problems) -> dict[str, Action]:
@@ -279,7 +304,7 @@ def _labels(
             right = nearest(label, known) or f"its labels: {', '.join(sorted(known))}"
             at = place_of(label, spec.at.value("labels"))
             problems.add(at, "unknown-label", f"{name}: none of its metrics has the label {label}", right)
-        unknown = [group for _, group in _GROUP.findall(text) if group not in regex.groupindex]
+        unknown = [group for group in _groups(text) if group not in regex.groupindex]
         for group in unknown:
             right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
             at = place_of(text, spec.at.value("labels"))

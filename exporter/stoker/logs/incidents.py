@@ -82,15 +82,15 @@ def is_aftermath(text: str) -> bool:
 
 
 class Incidents:
-    """Remembers what was counted a moment ago, by kind, rank and detail."""
+    """Remembers what was counted a moment ago, by kind, rank and detail.
+
+    Attributes:
+        lines: that have passed so far; whoever reads them counts.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, str], int] = {}
-        self._lines = 0
-
-    def line(self) -> None:
-        """A line has passed."""
-        self._lines += 1
+        self.lines = 0
 
     def told(self, kind: str, rank: str, detail: str = "", *, weak: bool = False) -> bool:
         """Whether this failure was told before.
@@ -100,7 +100,7 @@ class Incidents:
         """
         told = False
         for (known, who, what), when in list(self._seen.items()):
-            ago = self._lines - when
+            ago = self.lines - when
             if ago > _AFTER:
                 del self._seen[known, who, what]
             elif weak or (
@@ -116,6 +116,6 @@ class Incidents:
         """This was told now."""
         key = (kind, rank, detail)
         self._seen.pop(key, None)
-        self._seen[key] = self._lines
+        self._seen[key] = self.lines
         if len(self._seen) > _MOST:
             del self._seen[next(iter(self._seen))]

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stoker.logs.finding import Finding, Reader
-from stoker.logs.incidents import Incidents
-from stoker.logs.lines import Line, Splitter
-from stoker.logs.matcher import LiteralMatcher, Matcher
+from stoker.logs.lines import Splitter, cleaned
+from stoker.logs.meaning import Meaning
 from stoker.logs.quoting import quoted
 from stoker.logs.readers import READERS
-from stoker.logs.times import kernel_time, line_time, start_time
-from stoker.logs.units import convert
+from stoker.logs.times import LineTime
 from stoker.logs.unwrap import messages, unglue, unwrap
-from stoker.metrics import Observation
+from stoker.logs.walk import Walk
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
-    from stoker.logs.formats import CompiledFormat, CompiledFormats, CompiledPattern
+    from stoker.logs.blocks import Scanner
+    from stoker.logs.finding import Reader
+    from stoker.logs.formats import CompiledFormat, CompiledFormats
+    from stoker.logs.lines import Line
+    from stoker.metrics import Observation
 
-_NONFINITE = {"stoker_train_loss": "loss", "stoker_train_grad_norm": "grad_norm", "stoker_train_eval": "eval"}
-_COUNTED = "stoker_train_nonfinite_total"
-_SERVE_KINDS = frozenset({"oom", "timeout", "cuda", "exception"})
-_DEVICE_KINDS = frozenset({"oom", "cuda", "ecc", "nccl"})
-"""Failures of a device that a server reports count among the devices' failures as well: the alerts on those read one metric."""
 _STEPS = frozenset({"stoker_train_step", "stoker_train_steps"})
-_FAILURE = "stoker_train_errors_total"
+_Record = tuple[str, str, "Sequence[int]"]
+"""Rank, text without prefixes, the ways worth trying."""
 
 
 @dataclass(slots=True)
@@ -73,226 +68,173 @@ class Interpreter:
     ) -> None:
         self._formats = formats
         self._splitter = Splitter(line_length)
-        self._readers: dict[str, Reader] = {
-            each.name: READERS[each.reader](each.keys) for each in formats.formats if each.reader
+        self._readers: dict[int, Reader] = {
+            place: READERS[each.reader](each.keys) for place, each in enumerate(formats.formats) if each.reader
         }
-        self._matcher: Matcher = LiteralMatcher([each.literals() for each in formats.formats])
+        self._ways = formats.ways.all
+        self._way_of_reader = formats.ways.readers
+        self._quick = formats.ways.quick
+        self._matcher = formats.ways.matcher
+        self._scanner: Scanner | None = formats.ways.scanner() if on_unread is None else None
+        self.stats = LineStats(errors=self._splitter.errors)
+        self._meaning = Meaning(formats.descs, timezone, clock, self.stats.errors)
         self._losses = False
-        self._incidents = Incidents()
         self._zone = timezone
         self._clock = clock
         self._on_unread = on_unread
-        self._awake = 0
-        self.context = ""
-        self.stats = LineStats(errors=self._splitter.errors)
+        self._awake: set[int] = set()
+
+    @property
+    def context(self) -> str:
+        """The kind of what was understood last, `training` or `inference`; empty before."""
+        return self._meaning.context
 
     def feed(self, data: bytes) -> list[Observation]:
         """What the lines that end in `data` say."""
         self.stats.bytes += len(data)
+        if self._scanner is not None:
+            block = self._splitter.take(data)
+            if block is not None:
+                return self._block(self._scanner, block)
         return self._lines(self._splitter.feed(data))
 
     def flush(self) -> list[Observation]:
         """What a last line without end says."""
         return self._lines(self._splitter.flush())
 
-    def _lines(self, lines: list[Line]) -> list[Observation]:
-        texts: list[tuple[Line, str, str]] = []
-        for line in lines:
-            for text in unglue(line.text):
-                rank, bare = unwrap(text)
-                texts.append((line, rank, bare))
+    def _block(self, scanner: Scanner, block: bytes) -> list[Observation]:
+        """What a block of whole lines says: only those are looked at that the scanner hits, or that follow a record's beginning."""
+        hits = scanner.scan(block)
+        if not hits.clean:
+            block = cleaned(block)
+            hits = scanner.scan(block)
         found: list[Observation] = []
-        last, name = None, ""
-        for (line, rank, text), mask in zip(texts, self._matcher.scan([text for _, _, text in texts]), strict=True):
-            if line is not last:
-                last = line
-                self.stats.lines += 1
-                self._incidents.line()
-                name = ""
-            said, reader = self._line(line, rank, text, mask)
+        walk = Walk(block, hits, scanner.escaped, self._splitter.number)
+        meaning, matched, all_ways, quick = self._meaning, self.stats.matched, self._ways, self._quick
+        incidents = meaning.incidents
+        before, looked = incidents.lines, 0
+        for line, ways in walk.steps(self._awake):
+            looked += 1
+            incidents.lines = before + walk.lines + 1
+            parts = unglue(line.text)
+            if ways is None or parts is not None:
+                found += self._line(line, self._records(line, parts, ways))
+                continue
+            rank, text = unwrap(line.text)
+            if ways and not self._awake and (sole := quick[ways[0]]) is not None:
+                # what most lines are: the same as below with everything left out that cannot matter
+                pattern, each, place = sole
+                if len(ways) == 1 or all_ways[ways[1]].format != place:
+                    match = pattern.find(text)
+                    if match is not None and not (match.start() and quoted(text, match.start())):
+                        said = meaning.matched(pattern, match, line, rank, each.name)
+                        if said:
+                            found += said
+                            meaning.context = each.kind
+                        matched[each.name if said else "none"] += 1
+                        continue
+            said, name = self._read(line, rank, text, ways)
             found += said
-            if not name:
-                name = reader
-                self.stats.matched[name] += 1
-            elif name == "none" != reader:  # two records on one line are one line
-                self.stats.matched[name] -= 1
-                name = reader
-                self.stats.matched[name] += 1
+            matched[name] += 1
+        self._splitter.number = walk.number
+        self.stats.lines += walk.lines
+        incidents.lines = before + walk.lines
+        matched["none"] += walk.lines - looked
         return found
 
-    def _line(self, line: Line, rank: str, text: str, mask: int) -> tuple[list[Observation], str]:
+    def _lines(self, lines: list[Line]) -> list[Observation]:
+        """The same for lines that are looked at one by one."""
+        parts = [[unwrap(text) for text in unglue(line.text) or (line.text,)] for line in lines]
+        ways = iter(self._matcher.scan([text for part in parts for _, text in part]))
+        found: list[Observation] = []
+        for line, part in zip(lines, parts, strict=True):
+            self.stats.lines += 1
+            self._meaning.incidents.lines += 1
+            found += self._line(line, [(rank, text, next(ways)) for rank, text in part])
+        return found
+
+    def _records(self, line: Line, parts: list[str] | None, ways: Sequence[int] | None) -> list[_Record]:
+        """The records of a line that was hit; which ways are worth trying has to be looked up where the block could not tell."""
+        unwrapped = [unwrap(text) for text in parts or (line.text,)]
+        if ways is not None:
+            return [(rank, text, ways) for rank, text in unwrapped]
+        return [(rank, text, self._matcher.scan([text])[0]) for rank, text in unwrapped]
+
+    def _line(self, line: Line, records: list[_Record]) -> list[Observation]:
+        found: list[Observation] = []
+        name = "none"
+        for rank, text, ways in records:
+            said, reader = self._read(line, rank, text, ways)
+            found += said
+            if name == "none":
+                name = reader
+        self.stats.matched[name] += 1  # two records on one line are one line
+        return found
+
+    def _read(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str]:
         """(observations, the format that gave them or `none`)."""
-        found, name, claimed = self._record(line, rank, text, mask)
+        found, name, claimed = self._record(line, rank, text, ways)
         if not claimed and (inner := [unwrap(message) for message in messages(text)]):
-            for (who, message), bits in zip(inner, self._matcher.scan([message for _, message in inner]), strict=True):
-                more, other, own = self._record(line, who or rank, message, bits)
+            scanned = self._matcher.scan([message for _, message in inner])
+            for (who, message), those in zip(inner, scanned, strict=True):
+                more, other, own = self._record(line, who or rank, message, those)
                 found += more
                 name, claimed = (other if more else name), claimed or own
         if not claimed and self._on_unread is not None:
             self._on_unread(line.text)
         return found, name if found else "none"
 
-    def _record(self, line: Line, rank: str, text: str, mask: int) -> tuple[list[Observation], str, bool]:
+    def _record(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str, bool]:
         """(observations, the format's name, whether a format took it for its own)."""
-        wanted = mask | self._awake
-        while wanted:
-            bit = wanted & -wanted  # the first format is the most specific one
-            wanted ^= bit
-            each = self._formats.formats[bit.bit_length() - 1]
-            if each.guess and self.context == "inference":
+        if self._awake:
+            ways = sorted({*ways, *(self._way_of_reader[place] for place in self._awake)})
+        index, count = 0, len(ways)
+        while index < count:
+            place, first = self._ways[ways[index]].format, index  # the first format is the most specific one
+            index += 1
+            while index < count and self._ways[ways[index]].format == place:
+                index += 1
+            each = self._formats.formats[place]
+            if each.guess and self._meaning.context == "inference":
                 continue
-            got = self._try(each, line, text, rank)
+            got = self._try(place, each, line, text, rank, ways[first:index])
             if each.reader:
-                self._awake = self._awake | bit if self._readers[each.name].awake else self._awake & ~bit
+                (self._awake.add if self._readers[place].awake else self._awake.discard)(place)
             if got is None:
                 continue
             if each.echo and self._losses:
                 got = [made for made in got if made.metric in _STEPS]
-            elif not each.echo and not self._losses:
+            elif each.losses and not self._losses:
                 self._losses = any(made.metric == "stoker_train_loss" for made in got)
             if got and each.kind in ("training", "inference") and not each.guess:
-                self.context = each.kind
+                self._meaning.context = each.kind
             return got, each.name, True
         return [], "none", False
 
-    def _try(self, each: CompiledFormat, line: Line, text: str, rank: str) -> list[Observation] | None:
+    def _try(
+        self, place: int, each: CompiledFormat, line: Line, text: str, rank: str, ways: Sequence[int]
+    ) -> list[Observation] | None:
         """Observations of a format, None when the line is not its own."""
         if each.when is not None and not each.when.search(text):
             return None
-        if each.reader:
+        if each.reader and self._ways[ways[0]].pattern is None:
             try:
-                findings = self._readers[each.name].read(line, text, rank)
+                findings = self._readers[place].read(line, text, rank)
             except ValueError:
                 self.stats.errors["unparsable"] += 1
                 findings = []
             if findings is not None:
-                when = None
-                if findings:
-                    when = self._time(each, line, findings)
-                return self._findings(findings, rank, each.name, when)
+                form = "kernel" if each.kind == "kernel" else "start"
+                own = bool(findings) and findings[0].line == line.number
+                moment = LineTime(line.text, form, self._zone, self._clock) if own else None
+                return self._meaning.findings(findings, rank, each.name, moment)
         found: list[Observation] = []
         matched = False
-        for pattern in each.patterns:
-            if pattern.literal in text and (match := pattern.regex.search(text)) is not None:
+        for number in ways:
+            pattern = self._ways[number].pattern
+            if pattern is not None and (match := pattern.find(text)) is not None:
                 if match.start() and quoted(text, match.start()):
                     continue
                 matched = True
-                found += self._matched(pattern, match, line, rank, each.name)
+                found += self._meaning.matched(pattern, match, line, rank, each.name)
         return found if matched else None
-
-    def _time(self, each: CompiledFormat, line: Line, findings: list[Finding]) -> float | None:
-        if findings[0].line != line.number:
-            return None
-        read = kernel_time if each.kind == "kernel" else start_time
-        return read(line.text, self._zone, self._clock())
-
-    def _matched(
-        self, pattern: CompiledPattern, match: re.Match[str], line: Line, rank: str, name: str
-    ) -> list[Observation]:
-        groups = match.groupdict()
-        rank = groups.get("rank") or rank
-        labels = {label.name: label.value(groups) for label in pattern.labels}
-        if pattern.time and groups.get(pattern.time):
-            when = line_time(groups[pattern.time] or "", pattern.time_format, self._zone, self._clock())
-        else:
-            when = start_time(line.text, self._zone, self._clock())
-        found: list[Observation] = []
-        for action in pattern.actions:
-            if not action.group:
-                text: str | None = None
-                finding = Finding(action.op, action.desc.name, labels, action.value, line.number)
-            else:
-                text = groups.get(action.group)
-                if text is None:
-                    continue
-                converted = self._converted(text, action.unit)
-                if converted is None:
-                    continue
-                if action.desc.name == "stoker_train_step" and groups.get("of"):
-                    converted += _epochs_before(groups) * int(groups["of"] or 0)
-                finding = Finding(action.op, action.desc.name, labels, converted, line.number)
-            found += self._observation(finding, rank, when, name)
-        told = {each.labels for each in found if each.metric == _COUNTED}
-        for action, key, text in pattern.read_keys(match.string):
-            converted = self._converted(text, action.unit)
-            if converted is not None:
-                own = {**labels, action.label: key} if action.label else labels
-                finding = Finding("set", action.desc.name, own, converted, line.number)
-                made = self._observation(finding, rank, when, name)
-                # a line that counts its own NaNs and prints one as well means the same one
-                found += [each for each in made if each.metric != _COUNTED or each.labels not in told]
-        if pattern.incident:
-            detail = groups.get("detail") or ""
-            kind = {"kind": pattern.incident}
-            finding = Finding("inc", _FAILURE, kind, 1.0, line.number, pattern.incident, detail)
-            found += self._findings([finding], rank, name, when)
-        return found
-
-    def _converted(self, text: str, unit: str) -> float | None:
-        try:
-            return convert(text, unit)
-        except (ValueError, KeyError):
-            self.stats.errors["unparsable"] += 1
-            return None
-
-    def _findings(self, findings: list[Finding], rank: str, name: str, when: float | None) -> list[Observation]:
-        """A reader's findings; a failure only once, and under the name that fits the stream."""
-        fresh = []
-        if self.context == "inference" and any(each.incident not in ("", "raised", "exception") for each in findings):
-            findings = [each for each in findings if each.incident != "raised"]  # counted under its kind
-        for finding in findings:
-            who = finding.labels.get("rank") or rank
-            again = finding.incident == "raised" and self.context == "inference" and not finding.weak
-            told = not again and self._incidents.told(finding.incident, who, finding.detail, weak=finding.weak)
-            if not finding.incident or not told:
-                fresh.append(finding)
-        for finding in findings:
-            if finding.incident:
-                self._incidents.remember(finding.incident, finding.labels.get("rank") or rank, finding.detail)
-        found = []
-        for finding in fresh:
-            for each in self._in_context(finding):
-                found += self._observation(each, rank, when, name)
-        return found
-
-    def _in_context(self, finding: Finding) -> list[Finding]:
-        """What a failure counts as in a server's log; elsewhere it stays what it is."""
-        if finding.metric == "stoker_train_finished" and "cancelled" in finding.labels.values():
-            return [finding] if self.context == "training" else []
-        if self.context != "inference" or not finding.metric.startswith("stoker_train_e"):
-            return [finding]
-        if finding.metric == "stoker_train_exceptions_total":
-            return [finding._replace(metric="stoker_serve_errors_total", labels={"kind": "exception"})]
-        if finding.metric != _FAILURE:
-            return [finding]
-        kind = finding.labels["kind"]
-        if kind == "exception":
-            return []  # counted as what was raised
-        labels = {"kind": kind if kind in _SERVE_KINDS else "other"}
-        served = finding._replace(metric="stoker_serve_errors_total", labels=labels)
-        return [served, finding] if kind in _DEVICE_KINDS else [served]
-
-    def _observation(self, finding: Finding, rank: str, when: float | None, name: str) -> list[Observation]:
-        desc = self._formats.descs[finding.metric]
-        extra = ("pci_bus_id", "uuid") if "uuid" in desc.labels else ()
-        labels = {key: value for key, value in finding.labels.items() if value and (key in desc.labels or key in extra)}
-        if rank and "rank" in desc.labels and "rank" not in labels:
-            labels["rank"] = rank
-        op, metric, value = finding.op, finding.metric, finding.value
-        if not math.isfinite(value):
-            if metric not in _NONFINITE:
-                self.stats.errors["non_finite"] += 1
-                return []
-            op, value = "inc", 1.0
-            labels = {**({"rank": labels["rank"]} if "rank" in labels else {}), "value": _NONFINITE[metric]}
-            metric = _COUNTED
-        if op == "inc" and not value:
-            return []
-        return [Observation(op, metric, tuple(sorted(labels.items())), value, when, finding.line, name)]
-
-
-def _epochs_before(groups: dict[str, str | None]) -> int:
-    """How many epochs were over when this line was written."""
-    if groups.get("epoch1"):
-        return max(0, int(groups["epoch1"] or 1) - 1)
-    return int(groups.get("epoch0") or 0)

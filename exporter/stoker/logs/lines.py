@@ -10,10 +10,10 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-# colours, cursor moves, window titles, other control characters but the tab
-_ESCAPES = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
-)
+# colours, cursor moves, window titles, other control characters but the tab and what ends a line
+_CONTROL = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n\r\x08]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]"
+_ESCAPES = re.compile(_CONTROL)
+_ESCAPES_IN_BYTES = re.compile(_CONTROL.encode())
 _ENDS = re.compile(rb"\n|[\r\x08]")
 
 
@@ -40,7 +40,7 @@ class Splitter:
         self._most = line_length
         self._rest = b""
         self._dropped = 0
-        self._number = 1
+        self.number = 1
         self.errors: Counter[str] = Counter()
 
     def feed(self, data: bytes) -> list[Line]:
@@ -53,10 +53,32 @@ class Splitter:
             if line is not None:
                 lines.append(line)
             if match[0] == b"\n":
-                self._number += 1
+                self.number += 1
             start = match.end()
         self._keep(data[start:])
         return lines
+
+    def take(self, data: bytes) -> bytes | None:
+        """The lines that end in `data` as one block, without control characters; None when they need `feed` because of something in them.
+
+        Whoever takes a block counts its lines in `number`.
+        """
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"), data.rfind(b"\b")) + 1
+        if not end or self._dropped or len(data) - end > self._most:
+            return None
+        block = self._rest + data[:end] if self._rest or end < len(data) else data
+        if b"\0" in block or self._has_long(block) or not _is_text(block):
+            return None
+        self._rest = data[end:]
+        return block
+
+    def _has_long(self, block: bytes) -> bool:
+        most, start = self._most, 0
+        while len(block) - start > most:
+            start = max(block.rfind(end, start, start + most + 1) for end in (b"\n", b"\r", b"\b")) + 1
+            if not start:
+                return True
+        return False
 
     def flush(self) -> list[Line]:
         """The last line, when nothing ended it."""
@@ -88,4 +110,19 @@ class Splitter:
             text = raw.decode("utf-8", "replace")
         if not text.isprintable():
             text = _ESCAPES.sub("", text)
-        return Line(self._number, text) if text.strip() else None
+        return Line(self.number, text) if text.strip(" \t") else None
+
+
+def cleaned(block: bytes) -> bytes:
+    """Lines without colours and control characters but their ends."""
+    return _ESCAPES_IN_BYTES.sub(b"", block)
+
+
+def _is_text(block: bytes) -> bool:
+    if block.isascii():
+        return True
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import re._constants as codes
 import re._parser as parser
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MOST = 16
 _IGNORECASE = 2
+_TELLING = 2
+"""Characters at the beginning of an expression that are worth a search of their own."""
 
 
 def required(regex: str) -> frozenset[str]:
@@ -19,6 +25,34 @@ def required(regex: str) -> frozenset[str]:
     if tree.state.flags & _IGNORECASE:  # the text may be spelled in any case
         return frozenset()
     return _best(tree)
+
+
+def finder(regex: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
+    """The search of an expression, made faster where it can only match at the beginning, or where a certain text stands."""
+    tree = parser.parse(regex.pattern)
+    at, lead = None, ""
+    for code, argument in tree:
+        if code is codes.LITERAL:
+            lead += chr(argument)
+        elif lead or code is not codes.AT:
+            break
+        else:
+            at = at or argument
+    if at in (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING) and not regex.flags & re.MULTILINE:
+        return regex.match
+    if len(lead) < _TELLING or regex.flags & _IGNORECASE:
+        return regex.search
+
+    def find(text: str) -> re.Match[str] | None:
+        start = text.find(lead)
+        while start >= 0:
+            match = regex.match(text, start)
+            if match is not None:
+                return match
+            start = text.find(lead, start + 1)
+        return None
+
+    return find
 
 
 def _best(tree: Any) -> frozenset[str]:  # noqa: ANN401 - the parser's own type

@@ -11,6 +11,8 @@ _CLOSING = {quote: re.compile(rf"(?<!\\){quote}(?=[\s,:;.!?)\]}}]|$)") for quote
 
 def quoted(text: str, start: int) -> bool:
     """Whether the character at `start` stands inside a quotation that began before it."""
+    if text.find('"', 0, start) < 0 and text.find("'", 0, start) < 0:
+        return False
     at = 0
     while (opening := _OPENING.search(text, at, start)) is not None:
         closing = _CLOSING[opening[1]].search(text, opening.end())

@@ -1,15 +1,14 @@
 """Turns observations into series: adds labels, counts, bounds, forgets.
 
-The way of an observation is short: its metric and labels are looked up in a table of its stream, which leads to a slot with
-everything prepared. Only the first of its kind takes the long way. Every method has to be called under the engine's lock.
+The way of an observation is short: its target remembers the slot with everything prepared. Only the first of its kind takes the long way. Every method has to be called under the engine's lock.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.config.settings import SourceSettings
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from stoker.config.settings import Limits
-    from stoker.metrics import Observation
+    from stoker.metrics import Observation, Target
     from stoker.spec.metric import MetricSpec
 
 log = logging.getLogger(__name__)
@@ -49,13 +48,14 @@ class Stream:
         settings: of its source.
         identity: run, rank, service and engine.
         errors: of the source, by reason.
+        age, token: of the store when slots were last found; a target with this token has the stream's slot.
     """
 
     settings: SourceSettings
     identity: Identity
     errors: Counter[str]
-    slots: dict[tuple[str, Labels], _Slot] = field(default_factory=dict)
     age: int = 0
+    token: object = field(default_factory=object)
 
 
 class Store:
@@ -92,36 +92,37 @@ class Store:
         self._zeros = {kind: tuple(zeros(kind, metrics, descs)) for kind in FAMILIES}
         self.age = 0
 
-    def apply(self, stream: Stream, observations: Iterable[Observation], now: float) -> None:
+    def apply(  # noqa: PLR0912 - the one loop that every observation goes through, where a call costs as much as the work
+        self, stream: Stream, observations: Iterable[Observation], now: float
+    ) -> None:
         """Take in what a stream said; `now` is the time of reading."""
         if stream.age != self.age:
-            stream.slots.clear()
-            stream.age = self.age
-        slots = stream.slots
-        isfinite = math.isfinite
+            stream.age, stream.token = self.age, object()
+        token = stream.token
         for observation in observations:
-            op, metric, labels, value, when = observation[:5]
-            slot = slots.get((metric, labels)) or self._slot(stream, observation, now)
+            target, value, when, _ = observation
+            slot: _Slot | None = target.slot if target.owner is token else self._slot(stream, target, now)
             if slot is None:
                 continue
-            if not isfinite(value) or (value < 0 and op == "inc"):
+            if not isfinite(value) or (value < 0 and target.op == "inc"):
                 stream.errors["negative" if isfinite(value) else "non_finite"] += 1
                 continue
             series, last, watch, subject = slot
-            if when is None:
-                when = now
             if series is not None:
                 # a slot's series has its metric's type, and a counter is born with a value
-                if op == "set":
+                if target.op == "set":
                     series.value = value  # type: ignore[union-attr]
-                elif op == "inc":
+                elif target.op == "inc":
                     series.value += value  # type: ignore[union-attr,operator]
                 else:
                     series.observe(value)  # type: ignore[union-attr]
-            if last is not None and value > 0:
-                last.value = when if last.value is None else max(when, last.value)
-            if watch is not None:
-                watch.see(metric, labels, value, when, now)
+            if last is not None or watch is not None:
+                if when is None or (not isinstance(when, float) and (when := when.read()) is None):
+                    when = now
+                if last is not None and value > 0:
+                    last.value = when if last.value is None else max(when, last.value)
+                if watch is not None:
+                    watch.see(target.metric, target.labels, value, when, now)
             if subject is not None:
                 subject.said = subject.seen = now
 
@@ -131,16 +132,16 @@ class Store:
         if subject is not None:
             subject.seen = now
 
-    def _slot(self, stream: Stream, observation: Observation, now: float) -> _Slot | None:
+    def _slot(self, stream: Stream, target: Target, now: float) -> _Slot | None:
         """Find or make where such observations go; None when there is no room, or nothing of that name."""
-        desc = self._descs.get(observation.metric)
-        if desc is None or not _fits(desc, observation.op):
+        desc = self._descs.get(target.metric)
+        if desc is None or not _fits(desc, target.op):
             stream.errors["unknown_metric"] += 1
             return None
-        labels = self._labels(stream, desc, observation.labels)
+        labels = self._labels(stream, desc, target.labels)
         subject = self._subject(stream, desc, labels, now)
         if subject is not None:
-            self._zero(stream, subject, labels, observation.format)
+            self._zero(stream, subject, labels, target.format)
         if subject is not None and "route" in labels:
             labels["route"] = self._route(stream, subject, labels["route"])
         watch = self._watch(stream, desc, subject, labels)
@@ -156,8 +157,8 @@ class Store:
         taken = watch if watch is not None and watch.takes(desc.name) else None
         slot = _Slot(series, last if isinstance(last, Number) else None, taken, subject)
         # a GPU's name may change between two events, so that what carries one is looked up each time
-        if "uuid" not in desc.labels and len(stream.slots) < 4 * self._limits.series_per_metric:
-            stream.slots[observation.metric, observation.labels] = slot
+        if "uuid" not in desc.labels:
+            target.owner, target.slot = stream.token, slot
         return slot
 
     def _labels(self, stream: Stream, desc: Desc, labels: Labels) -> dict[str, str]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PREFIX = 40
 AHEAD = 3600.0
@@ -63,6 +67,38 @@ def start_time(text: str, zone: tzinfo | None, now: float) -> float | None:
         if match is not None:
             return line_time(match[0].replace(" - ", " "), form, zone, now)
     return None
+
+
+class LineTime:
+    """The time of a line as a Moment, worked out when it is asked for.
+
+    Args:
+        text: the line, or the part of it that names the time.
+        form: as for `line_time`; `start` looks for a time at the line's start, `kernel` reads the head of the system's log.
+        zone: of a time that names none; the machine's when None.
+        clock: seconds since the epoch.
+    """
+
+    __slots__ = ("_clock", "_form", "_text", "_zone")
+
+    def __init__(self, text: str, form: str | None, zone: tzinfo | None, clock: Callable[[], float]) -> None:
+        self._text = text
+        self._form = form
+        self._zone = zone
+        self._clock = clock
+
+    def read(self) -> float | None:
+        """See Moment."""
+        if self._form == "start":
+            return start_time(self._text, self._zone, self._clock())
+        if self._form == "kernel":
+            return kernel_time(self._text, self._zone, self._clock())
+        return line_time(self._text, self._form, self._zone, self._clock())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LineTime) and (self._text, self._form) == (other._text, other._form)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _parsed(text: str, form: str | None, zone: tzinfo | None, now: float) -> float | None:

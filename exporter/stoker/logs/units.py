@@ -48,7 +48,10 @@ def number(text: str) -> float:
     Raises:
         ValueError: when it is none.
     """
-    return float(text.strip().strip("'\"").replace(",", "").replace("_", ""))
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.strip().strip("'\"").replace(",", "").replace("_", ""))
 
 
 def with_suffix(text: str) -> float:
@@ -69,6 +72,8 @@ def convert(text: str, unit: str) -> float:
     Raises:
         ValueError: when the text is no number.
     """
+    if not unit:
+        return number(text)
     return with_suffix(text) if unit == "auto" else _scaled(number(text), unit)
 
 

@@ -46,34 +46,45 @@ _LOGFMT_TEXT = re.compile(r'(?<=\s)(?:msg|message|err|error)="((?:[^"\\]|\\.)*)"
 def unwrap(text: str) -> tuple[str, str]:
     """(rank, the line without prefixes); the rank is empty where none is named."""
     rank = ""
-    for _ in range(5):  # a container's prefix, a launcher's, a rank's
-        first = text[:1]
-        if first not in "[( " and not first.isalnum():
-            break
-        match = _RANK.match(text)
-        if match is not None:
-            rank = rank or match["bracket"] or match["slurm"] or ""
+    if _may_be_wrapped(text):
+        for _ in range(5):  # a container's prefix, a launcher's, a rank's
+            match = _RANK.match(text)
+            if match is not None:
+                rank = rank or match["bracket"] or match["slurm"] or ""
+            else:
+                match = _OTHER.match(text)
+                if match is None:
+                    break
             text = text[match.end() :]
-            continue
-        match = _OTHER.match(text)
-        if match is None:
-            break
-        text = text[match.end() :]
-    if not rank and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
+            if not _may_be_wrapped(text):
+                break
+    if not rank and ("ank" in text or "ANK" in text) and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
         rank = inside["rank"]
     return (str(int(rank)) if rank else ""), text
 
 
-def unglue(text: str) -> list[str]:
+def _may_be_wrapped(text: str) -> bool:
+    """Whether a look at the first characters leaves it possible that a prefix stands there."""
+    first = text[:1]
+    if "0" <= first <= "9":
+        return text[10:11] == "T" or ": " in text[:7]
+    if "A" <= first <= "Z":
+        return text[3:4] == " " == text[6:7]
+    if "a" <= first <= "z":
+        return "| " in text[:90]
+    return first in "[( " or not first.isascii()
+
+
+def unglue(text: str) -> list[str] | None:
     """The records of a line onto which two ranks, or a progress bar and a logger, wrote without a line end between them.
 
-    Mostly the line itself. A bar comes last: its postfix only says again what the logger says better.
+    None for the usual line, which is one record. A bar comes last: its postfix only says again what the logger says better.
     """
-    if "[rank" in text[1:]:
+    if text.find("[rank", 1) > 0:
         return _GLUED.split(text)
     if "it/s" in text or "s/it" in text:
         return _AFTER_BAR.split(text, 1)[::-1]
-    return [text]
+    return None
 
 
 def messages(text: str) -> Iterator[str]:

@@ -1,0 +1,103 @@
+r"""Looks through a block of whole lines once, for all expressions at a time, and tells where lines stand that somebody wants.
+
+Hyperscan does it, at hundreds of megabytes a second; where its package is not installed or refuses an expression there is no
+scanner, and each line is looked at by itself. A pattern reports every end of a match, so that a line may be hit more than once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+try:
+    import hyperscan
+except ImportError:  # there are no wheels for every machine
+    hyperscan = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+SHIFT = 16
+"""Bits of a hit below its offset."""
+_MOST = (1 << SHIFT) - 3
+_ENDS = r"[\x0a\x0d\x08]"
+_BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
+_ESCAPED = r"\x5c[^nr\x0a\x0d\x08]"
+_CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]"
+
+
+class Hits(NamedTuple):
+    """What was found in a block.
+
+    Attributes:
+        found: `offset << SHIFT | number` of every hit, in the order of the offsets: the offset is the end of the match, the
+            number that of the expression, or `Scanner.escaped`: a backslash, so that a JSON text may say what the block does not show.
+        blanks: offsets behind lines of nothing but blanks, in order.
+        clean: whether there are no control characters in the block.
+    """
+
+    found: list[int]
+    blanks: list[int]
+    clean: bool
+
+
+class Scanner:
+    """All expressions of some formats, compiled together.
+
+    Args:
+        expressions: in Hyperscan's form; their numbers are their places.
+    """
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        self.escaped = len(expressions)
+        blank, control = self.escaped + 1, self.escaped + 2
+        whole = [*expressions, _ESCAPED, _BLANK, _CONTROL]
+        flags = [0] * control + [hyperscan.HS_FLAG_SINGLEMATCH]
+        self._database: Any = hyperscan.Database()
+        self._database.compile(
+            expressions=[each.encode() for each in whole], ids=list(range(len(whole))), elements=len(whole), flags=flags
+        )
+        self._lock = threading.Lock()
+        self._found: list[int] = []
+        self._blanks: list[int] = []
+        self._controls: list[int] = []
+        found, blanks, controls = self._found.append, self._blanks.append, self._controls.append
+
+        def hit(number: int, _: int, end: int, __: int, ___: object) -> None:
+            if number < blank:
+                found(end << SHIFT | number)
+            elif number == blank:
+                blanks(end)
+            else:
+                controls(end)
+
+        self._hit = hit
+
+    def scan(self, block: bytes) -> Hits:
+        """The hits in a block that begins with a line and ends with the end of one."""
+        with self._lock:  # one block at a time: the memory that a scan needs belongs to the database
+            self._database.scan(block, match_event_handler=self._hit)
+            hits = Hits(sorted(self._found), sorted(self._blanks), not self._controls)
+            self._found.clear()
+            self._blanks.clear()
+            self._controls.clear()
+        return hits
+
+
+@lru_cache(maxsize=8)
+def scanner(expressions: tuple[str, ...]) -> Scanner | None:
+    """A scanner for the expressions; None where Hyperscan is missing or one of them is nothing that it can find."""
+    if hyperscan is None:
+        log.warning("the package hyperscan is not installed: logs are read line by line, which is slower")
+        return None
+    if not all(expressions) or len(expressions) > _MOST:
+        return None
+    try:
+        return Scanner(expressions)
+    except hyperscan.HyperscanError as error:
+        log.warning("hyperscan refuses an expression, logs are read line by line: %s", error)
+        return None

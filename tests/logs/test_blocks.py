@@ -1,0 +1,72 @@
+"""A block that the scanner goes through gives what the same lines give when each is looked at by itself."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sampled import FORMATS, LOGS, NOW, WITH_SAMPLES, whole_of
+from stoker.logs.interpreter import Interpreter
+
+if TYPE_CHECKING:
+    from stoker.metrics import Observation
+
+NOISE = (
+    b"",
+    b"  \t",
+    b"\x1b[2K\x1b[1A",
+    b"nothing that anybody wants",
+    b"\xe4\xb8\xad\xe6\x96\x87 step loss",
+    b"C:\\new\\table.txt",
+    b'{"level":"info","message":"a \\"quoted\\" word"}',
+    b'{"log":"{\\"loss\\": 0.5, \\"step\\": 7}\\n","stream":"stdout"}',
+    b'{"message":"step 3: loss=0.25"}',
+)
+HOSTILE = (b"\0\0step 4: loss=0.5", b"\xff\xfe loss", b"x" * 70_000, b"\x1b]0;title\x07", b"a\bb\rc")
+
+
+def read(data: bytes, *, by_line: bool, size: int) -> tuple[list[Observation], Interpreter]:
+    one = Interpreter(
+        FORMATS,
+        line_length=65536,
+        timezone=UTC,
+        clock=lambda: NOW,
+        on_unread=(lambda _: None) if by_line else None,  # whoever wants to see unread lines has each of them looked at
+    )
+    found = [each for start in range(0, len(data), size) for each in one.feed(data[start : start + size])]
+    return found + one.flush(), one
+
+
+def same(data: bytes, size: int) -> None:
+    (expected, one), (found, other) = read(data, by_line=True, size=1 << 20), read(data, by_line=False, size=size)
+    assert found == expected
+    assert other.stats.lines == one.stats.lines
+    assert +other.stats.matched == +one.stats.matched
+    assert other.stats.errors == one.stats.errors
+
+
+def mixed(seed: int, noise: tuple[bytes, ...], ends: tuple[bytes, ...]) -> bytes:
+    dice = random.Random(seed)
+    pieces: list[bytes] = []
+    for name in dice.sample(sorted({*LOGS, *WITH_SAMPLES}), 12):
+        for line in whole_of(name).split(b"\n"):
+            pieces += [dice.choice(noise) for _ in range(dice.randrange(4))] + [line]
+    return b"".join(piece + dice.choice(ends) for piece in pieces)
+
+
+@pytest.mark.parametrize("name", sorted({*LOGS, *WITH_SAMPLES}))
+def test_every_sample(name: str) -> None:
+    same(whole_of(name), 1 << 20)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_samples_of_many_formats_among_lines_that_nobody_wants(seed: int) -> None:
+    same(mixed(seed, NOISE, (b"\n",)), 65536)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hostile_lines_and_every_line_end(seed: int) -> None:
+    same(mixed(seed, NOISE + HOSTILE, (b"\n", b"\r\n", b"\r", b"\b")), 1 + 4099 * seed)

@@ -1,0 +1,73 @@
+"""No line that a pattern matches is overlooked by the scanner, whatever the expression and whatever matches it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from followed import DESCS, PACK
+from stoker.documents import Problems
+from stoker.logs.blocks import SHIFT, Scanner, scanner
+from stoker.logs.formats import compile_formats
+from stoker.logs.signature import signature
+
+FORMATS = compile_formats(PACK.formats, "auto", DESCS, Problems())
+PATTERNS = [(each.name, pattern.regex) for each in FORMATS.formats for pattern in each.patterns]
+ENDS = re.compile("[\n\r\b]")
+
+
+def hits(found: Scanner, text: str) -> set[int]:
+    scanned = found.scan(text.encode() + b"\n")
+    return {hit & ((1 << SHIFT) - 1) for hit in scanned.found}
+
+
+@pytest.mark.parametrize(
+    ("regex", "line"),
+    [
+        (r"^a(?:b|c)?d+$", "ad"),
+        (r"(?i)loss\b: (?P<x>\d+)", "LOSS: 3"),
+        (r"loss: [^,]{1,3}, end", "loss: \u4e2d\u6587\U0001f600, end"),
+        (r"took (?P<t>\d+)\u00b5s", "took 12\u00b5s"),
+        (r"x{40}y", "x" * 40 + "y"),
+        (r"(?P<q>['\"])name(?P=q): 1", "'name': 1"),
+        (r"(\()?step(?(1)\)|!)", "(step)"),
+        (r"(?<=a)bcde(?=f)", "abcdef"),
+        (r"(?>ab|a)bcde", "abbcde"),
+        (r"\s*key\s*=\s*\S++", "key =\tv"),
+        (r"(?i:Err)or \W", "eRRor -"),
+        (r"[^\x00-\x7f]end", "\u00e9end"),
+    ],
+)
+def test_a_signature_hits_what_its_expression_matches(regex: str, line: str) -> None:
+    assert re.search(regex, line)
+    assert hits(Scanner([signature(regex)]), line) == {0}
+
+
+def test_what_could_stand_in_any_line_has_no_signature_and_no_scanner() -> None:
+    assert signature(r"\s*(?:a|b?)$") == ""
+    assert scanner((signature(r"abcd"), signature(r"x*"))) is None
+
+
+def test_a_hit_tells_where_its_line_is() -> None:
+    found = Scanner([signature(r"two \d+")]).scan(b"one 1\n\n  \ntwo 22\nthree\\x\n").found
+    assert found == [(10 + 5) << SHIFT, (24 << SHIFT) | 1]
+
+
+def test_blank_lines_and_control_characters_are_told() -> None:
+    found = Scanner([signature("abcd")])
+    scanned = found.scan(b"\na\n \t\nb\r\nabcd\n")
+    assert (scanned.blanks, scanned.clean) == ([1, 6, 9], True)
+    assert not found.scan(b"\x1b[1mabcd\n").clean
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+@pytest.mark.parametrize("number", range(len(PATTERNS)), ids=lambda number: f"{PATTERNS[number][0]}-{number}")
+def test_whatever_matches_a_shipped_pattern_is_hit(number: int, data: st.DataObject) -> None:
+    regex = PATTERNS[number][1]
+    text = data.draw(st.from_regex(regex).filter(lambda text: not ENDS.search(text)))
+    assert regex.search(text)
+    assert 0 in hits(Scanner([signature(regex.pattern)]), text)
