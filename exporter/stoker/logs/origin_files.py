@@ -1,0 +1,119 @@
+"""Files that match globs, each a stream with an interpreter of its own that goes on across rotation and restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stoker.logs.origin import Origin
+from stoker.sources.files import Event, Follower
+from stoker.sources.files_archives import Archive
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Mapping
+
+    from stoker.logs.engine_totals import StreamReading
+    from stoker.logs.origin import Intake
+    from stoker.sources.files_followed import FollowedFile
+
+_CONTEXT = 262_144
+_FORMER = 64
+
+
+class Files(Origin):
+    """See the module.
+
+    Args:
+        patterns: globs.
+        from_beginning: whether files older than the first start are read whole.
+        errors: counts what went wrong, by reason.
+    """
+
+    def __init__(self, patterns: tuple[str, ...], *, from_beginning: bool, errors: Counter[str]) -> None:
+        self._follower = Follower(patterns, from_beginning=from_beginning, errors=errors)
+        self._readings: dict[FollowedFile | Archive, StreamReading] = {}
+        self._former: dict[str, StreamReading] = {}
+        self._restored = False
+
+    def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:
+        """See Origin."""
+        for event in self._follower.turn(steady):
+            self._event(intake, event)
+            if stopping():
+                break
+        self.behind = self._follower.behind
+        self.files, self.lag = self._follower.count, self._follower.lag
+
+    @property
+    def rotations(self) -> int:  # type: ignore[override]
+        """See Origin."""
+        return self._follower.rotations
+
+    @property
+    def truncations(self) -> int:  # type: ignore[override]
+        """See Origin."""
+        return self._follower.truncations
+
+    @property
+    def partial(self) -> int:  # type: ignore[override]
+        """See Origin."""
+        return sum(file.partial for file in self._readings)
+
+    def _event(self, intake: Intake, event: Event) -> None:
+        file = event.file
+        if event.kind == "opened":
+            self.opened += 1
+        elif event.kind == "data":
+            intake.feed(self._reading(intake, file), event.data, None)
+            ends = max(event.data.rfind(b"\n"), event.data.rfind(b"\r"))
+            file.partial = len(event.data) - ends - 1 if ends >= 0 else file.partial + len(event.data)
+        elif file in self._readings:
+            intake.flush(self._readings[file])
+            file.partial = 0
+            if event.kind == "ended":
+                self._former[file.log] = self._readings.pop(file)
+                if len(self._former) > _FORMER:
+                    del self._former[next(iter(self._former))]
+
+    def _reading(self, intake: Intake, file: FollowedFile | Archive) -> StreamReading:
+        found = self._readings.get(file)
+        if found is None:
+            found = intake.open(file.log, "")
+            self._know(intake, found, file)
+            self._readings[file] = found
+        return found
+
+    def _know(self, intake: Intake, reading: StreamReading, file: FollowedFile | Archive) -> None:
+        """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
+        same = file.path == file.log or isinstance(file, Archive)
+        former = next((each for each in self._readings if each.log == file.log), None)
+        older = self._former.pop(file.log, None) if same else None
+        if same and file.start == 0 and former is not None:
+            older = self._readings.pop(former)
+            intake.flush(older)
+            former.partial = 0
+        if older is not None:
+            reading.interpreter = older.interpreter
+        else:
+            if same and self._restored and file.start < _CONTEXT:
+                reading.interpreter.feed(file.former(_CONTEXT))
+                reading.interpreter.flush()
+            reading.interpreter.feed(file.before(_CONTEXT))
+        reading.forget()
+
+    def state(self) -> dict[str, Any]:
+        """See Origin."""
+        files = {"files": self._follower.state()} if self._follower.started else {}
+        return {**files, "archives": self._follower.archives.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See Origin."""
+        self._restored = True
+        if "files" in state:
+            self._follower.restore(state["files"])
+        if "archives" in state:
+            self._follower.archives.restore(state["archives"])
+
+    def close(self) -> None:
+        """See Origin."""
+        self._follower.close()

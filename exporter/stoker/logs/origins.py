@@ -1,0 +1,35 @@
+"""Which origin a source's settings ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stoker.logs.origin_files import Files
+from stoker.logs.origin_kernel import Kernel
+from stoker.logs.origin_stdin import Stdin
+from stoker.sources.kernel import is_device
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from stoker.logs.origin import Intake, Origin
+
+
+def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
+    """The origin of a source, not yet open.
+
+    Args:
+        intake: of the source.
+        errors: of the source, by reason; a follower of files counts there itself.
+    """
+    settings = intake.settings
+    if settings.kernel is not None:
+        path = str(settings.kernel.path)
+        if is_device(path):
+            return Kernel(path, intake.clock)
+        # the kernel's file is history since boot, as the device is
+        return Files((path,), from_beginning=True, errors=errors)
+    if settings.stdin:
+        return Stdin()
+    patterns = tuple(str(each) for each in settings.files or ())
+    return Files(patterns, from_beginning=settings.from_ == "beginning", errors=errors)
