@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from stoker.server.ingest import Door
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +186,11 @@ class App:
         """Forget a GPU that is gone."""
         answers = [getattr(part, "forget", lambda _: False)(uuid) for part in self._parts]
         return any(answers)
+
+    def ingest(self, name: str) -> Door | None:
+        """The source of this name, when it is one that is pushed to."""
+        found = (getattr(part, "ingest", lambda _: None)(name) for part in self._parts)
+        return next((door for door in found if door is not None), None)
 
     def samples(self) -> list[Sample]:
         """Everything to expose."""

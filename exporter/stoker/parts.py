@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from stoker.collectors.collector import Collector
     from stoker.config import Settings
+    from stoker.logs.origin_ingest import Ingest
     from stoker.metrics import Sample
     from stoker.sources.machine import Machine
     from stoker.spec.pack import Pack
@@ -116,6 +117,10 @@ class LogsPart:
     def stop(self) -> None:
         """See Part."""
         self.engine.stop()
+
+    def ingest(self, name: str) -> Ingest | None:
+        """The source of this name, when it is one that is pushed to."""
+        return self.engine.ingest(name)
 
     def samples(self) -> Sequence[Sample]:
         """See Part."""

@@ -7,12 +7,12 @@ import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from served import Program
 from stoker.cli.serve import next_asked
 from wire import PATIENCE, Wire
 
@@ -22,54 +22,6 @@ if TYPE_CHECKING:
 
 END = 2.0
 """Seconds that are promised from SIGTERM to the end; what a busy machine adds is allowed for below."""
-
-
-class Program:
-    """A running `stoker serve` with everything that it logs."""
-
-    def __init__(self, folder: Path, settings: str = "") -> None:
-        self.file = folder / "stoker.yaml"
-        self.settings = f"state_dir: {folder / 'state'}\ngpu: {{enabled: false}}\n{settings}"
-        self.file.write_text(self.settings)
-        command = [sys.executable, "-m", "stoker", "serve", "--config", str(self.file), "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.lines: list[str] = []
-        self._changed = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        line = self.logged("listening on=")
-        self.port = int(line.partition("listening on=127.0.0.1:")[2].split()[0])
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._changed:
-                self.lines.append(line.rstrip())
-                self._changed.notify_all()
-
-    def logged(self, text: str, times: int = 1) -> str:
-        """Wait until a line with `text` was logged so often; the last of them."""
-
-        def found() -> list[str]:
-            return [line for line in self.lines if text in line]
-
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(found()) >= times, PATIENCE), (text, self.lines)
-            return found()[-1]
-
-    def value(self, series: str) -> str:
-        """A series' value now."""
-        with Wire(self.port) as wire:
-            lines = wire.ask("/metrics").body.decode().splitlines()
-        return next(line for line in lines if line.startswith(series + " ")).rpartition(" ")[2]
-
-    def end(self) -> None:
-        """Kill it, whatever it does."""
-        self.process.kill()
-        self.process.wait()
-        self._reader.join(PATIENCE)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
 
 
 @pytest.fixture

@@ -42,6 +42,9 @@ class Program:
     def forget(self, uuid: str) -> bool:
         return uuid == "GPU-1"
 
+    def ingest(self, _: str) -> None:
+        return None
+
     def status_page(self) -> bytes:
         return page("Stoker", ["up"], [])
 

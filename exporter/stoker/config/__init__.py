@@ -1,11 +1,21 @@
 """What a user may set: stoker.yaml, then the environment, then flags."""
 
 from stoker.config.load import Loaded, find_config, load_settings, state_dir
-from stoker.config.settings import GpuSettings, HostSettings, Limits, Links, PackSettings, Settings, SourceSettings
+from stoker.config.settings import (
+    GpuSettings,
+    HostSettings,
+    IngestSettings,
+    Limits,
+    Links,
+    PackSettings,
+    Settings,
+    SourceSettings,
+)
 
 __all__ = [
     "GpuSettings",
     "HostSettings",
+    "IngestSettings",
     "Limits",
     "Links",
     "Loaded",

@@ -15,6 +15,8 @@ from stoker.documents.position import position_of
 from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
+ORIGINS = ("files", "stdin", "kernel", "ingest")
+"""Keys of a source of which exactly one says where its lines come from."""
 _LABELS = ("engine",)
 _STATE = Path("/var/lib/stoker")
 _MOST = 4 * 2**20
@@ -137,11 +139,10 @@ def _check_source(source: SourceSettings, problems: Problems) -> None:
         problems.add(
             source.at.value("name"), "source-name", f"{source.name!r} is no name", "use letters, digits, _ . -"
         )
-    origins = [source.files is not None, source.stdin, source.kernel is not None]
-    if sum(origins) != 1:
-        problems.add(
-            source.at.position, "source-origin", "a source has exactly one origin", "set files, stdin or kernel"
-        )
+    given = [name for name in ORIGINS if getattr(source, name) not in (None, False)]
+    if len(given) != 1:
+        right = f"set one of {', '.join(ORIGINS)}"
+        problems.add(source.at.position, "source-origin", "a source has exactly one origin", right)
     if source.files is not None and not all(source.files):
         problems.add(source.at.value("files"), "source-origin", "a glob is empty", "as in /var/log/train/*.log")
     _check_values(source, problems)

@@ -46,13 +46,32 @@ class KernelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """Lines pushed to `POST /ingest/<name of the source>` on the exporter's own server."""
+
+    token_file: str | None = setting(
+        None,
+        doc="File with the token that senders show as `Authorization: Bearer TOKEN`, read again when it changes;"
+        " without it everybody who reaches the port may push.",
+    )
+    stream_field: str | None = setting(
+        None,
+        doc="Field of JSON records that names their stream, dots between levels, as `kubernetes.pod_name`; elsewhere"
+        " `?stream=NAME` or the header `X-Stoker-Stream` names it. Each stream is read by itself.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One source of log lines; exactly one of files, stdin or kernel says where they come from."""
+    """One source of log lines; exactly one of its origins (files, stdin, kernel, ingest) says where they come from."""
 
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
     stdin: bool = setting(False, doc="Read standard input.")
     kernel: KernelSettings | None = setting(None, doc="Read the kernel log: `{path: /dev/kmsg}`.")
+    ingest: IngestSettings | None = setting(
+        None, doc="Take lines that are pushed over HTTP: `{token_file: /etc/stoker/push.token}`."
+    )
     formats: Literal["auto"] | tuple[str, ...] = setting(
         "auto", doc="`auto` tries every format; a list of names tries only these."
     )
@@ -68,7 +87,8 @@ class SourceSettings:
     service: str | None = setting(None, doc="The label `service` of a serving log; the source's name when left out.")
     rank: str | None = setting(None, doc="The label `rank` where lines do not carry it; same template as `run`.")
     path: str | None = setting(
-        None, doc="A regular expression over the file's path; its named groups serve `run` and `rank`."
+        None,
+        doc="A regular expression over the file's path, or the stream's name; its named groups serve `run` and `rank`.",
     )
     timezone: str | None = setting(
         None, doc="Zone of times without one (`UTC`, `Europe/Berlin`); the machine's when left out."
@@ -99,6 +119,15 @@ class Limits:
     routes_per_service: int = setting(
         200, doc="Values of the label `route` for one service; requests to any further route count under `{other}`."
     )
+    streams_per_source: int = setting(
+        256,
+        doc="Senders that a source to which others write keeps apart; beyond, the one silent for longest gives way.",
+    )
+    ingest_body: Size = setting(Size(4 * 2**20), doc="Bytes of one push, unpacked; larger ones are refused (413).")
+    ingest_queue: Size = setting(
+        Size(32 * 2**20), doc="Bytes of pushes that wait to be read; more have to come later (429)."
+    )
+    ingest_keys: int = setting(10_000, doc="Keys of pushes that a source remembers to know a repeated one.")
     values_per_run: int = setting(200, doc="Names that stoker_train_value may have for one run.")
     at: At = field(default_factory=At, compare=False, repr=False)
 

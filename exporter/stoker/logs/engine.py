@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stoker.logs.engine_source import Source
+from stoker.logs.origin_ingest import Ingest
 from stoker.logs.state import StateFile
 from stoker.logs.store import Store
 from stoker.metrics import Sample, own
@@ -30,6 +31,9 @@ INTERVAL = 1.0
 """Seconds between two looks at files that were read to their end."""
 _SAVE_EVERY = 5.0
 _SAVE_COST = 50.0
+_ANSWER_COST = 10.0
+_ANSWER_AFTER = 1.0
+"""Seconds after a save at which those who wait for the next one get it at the latest."""
 _EXPIRE_EVERY = 10.0
 _STOP = 1.5
 
@@ -93,6 +97,7 @@ class LogEngine:
         self._steady = steady
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._first_turn = threading.Event()
         for compiled in formats.values():
@@ -102,7 +107,7 @@ class LogEngine:
         def build() -> tuple[Store, list[Source]]:
             store = Store(metrics, descs, settings.limits, kinds, watches, identify)
             return store, [
-                Source(each, formats[str(each.name)], settings.limits, store, self._lock, clock, host)
+                Source(each, formats[str(each.name)], settings.limits, store, self._lock, clock, host, self._woken.set)
                 for each in settings.sources
             ]
 
@@ -132,37 +137,51 @@ class LogEngine:
     def stop(self) -> None:
         """End the thread and save."""
         self._stopping.set()
+        self._woken.set()
         if self._thread is not None:
             self._thread.join(_STOP)
             if self._thread.is_alive():
                 log.error("a source does not return, its last lines are read again at the next start")
                 self._abandoned = True  # whoever comes next has the state now
+                for source in self._sources:
+                    if isinstance(source.origin, Ingest):
+                        source.origin.close()
                 return
         self.save()
+        self._answer()
         for source in self._sources:
             source.close()
 
     def _run(self) -> None:
+        look = -math.inf
         while not self._stopping.is_set():
+            self._woken.clear()
+            steady = self._steady()
+            whole = steady >= look
             try:
-                behind = self.run_once(self._steady())
+                behind = self.run_once(steady, whole=whole)
             except Exception:  # whatever it is, the next turn may go well, and a thread that ends says nothing more
                 log.exception("a turn of the log engine failed")
                 behind = False
-            self._first_turn.set()
-            if not behind:
                 self._stopping.wait(INTERVAL)
+            self._first_turn.set()
+            if whole and not behind:
+                look = self._steady() + INTERVAL
+            if not behind:
+                self._woken.wait(max(0.0, min(look, self._answers_due()) - self._steady()))
 
-    def run_once(self, steady: float) -> bool:
+    def run_once(self, steady: float, *, whole: bool = True) -> bool:
         """Give each source its turn; whether one of them has more to read at once.
 
         Args:
             steady: seconds of the steady clock.
+            whole: whether all of them are looked at, or only those that others push to.
         """
         for source in self._sources:
             if self._stopping.is_set():
                 break
-            self._turn(source, steady)
+            if whole or source.origin.pushed:
+                self._turn(source, steady)
         if steady - self._expired_at >= _EXPIRE_EVERY:
             self._expired_at = steady
             with self._lock:
@@ -170,10 +189,32 @@ class LogEngine:
         opened = sum(source.opened for source in self._sources)
         # a file that is rotated away before it was ever saved could not be found again
         every = _SAVE_EVERY if opened == self._opened else 0.0
-        if steady - self._saved_at >= max(every, _SAVE_COST * self._save_took):
+        due = self._saved_at + max(every, _SAVE_COST * self._save_took)
+        if steady >= min(due, self._answers_due()):
             self._saved_at, self._opened = steady, opened
             self.save()
+            self._answer()
         return any(source.behind for source in self._sources)
+
+    def _answers_due(self) -> float:
+        """When those who wait for what they pushed to be saved have to get their answer, by the steady clock.
+
+        Whoever comes meanwhile is answered by the same save; the more a save costs, the more are answered together.
+        """
+        if not any(source.origin.waiting for source in self._sources):
+            return math.inf
+        return self._saved_at + min(_ANSWER_COST * self._save_took, _ANSWER_AFTER)
+
+    def _answer(self) -> None:
+        """Tell those who wait. A folder that cannot be written costs durability, as everywhere, not the answer."""
+        if not self._abandoned:
+            for source in self._sources:
+                source.origin.saved()
+
+    def ingest(self, name: str) -> Ingest | None:
+        """The origin of this source, when it is one that is pushed to."""
+        origins = (source.origin for source in self._sources if source.name == name)
+        return next((origin for origin in origins if isinstance(origin, Ingest)), None)
 
     def _turn(self, source: Source, steady: float) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stoker.logs.origin_files import Files
+from stoker.logs.origin_ingest import Ingest
 from stoker.logs.origin_kernel import Kernel
 from stoker.logs.origin_stdin import Stdin
 from stoker.sources.kernel import is_device
@@ -29,6 +30,8 @@ def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
             return Kernel(path, intake.clock)
         # the kernel's file is history since boot, as the device is
         return Files((path,), from_beginning=True, errors=errors)
+    if settings.ingest is not None:
+        return Ingest(intake, settings.ingest)
     if settings.stdin:
         return Stdin()
     patterns = tuple(str(each) for each in settings.files or ())

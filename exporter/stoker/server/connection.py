@@ -78,14 +78,18 @@ class Connection:
         self._fresh = False
         return parse_head(self._until_empty_line(time.monotonic() + self._limits.header_time))
 
-    def read_body(self, head: Head) -> Request:
+    def read_body(self, head: Head, most: int | None = None) -> Request:
         """The request of this head, with its body.
+
+        Args:
+            head: read before.
+            most: bytes of a body, where the limits' are not meant.
 
         Raises:
             Refused: when it cannot be served; the connection is to be closed then.
             OSError: when the client is gone.
         """
-        length = head.body_length(self._limits.body_size)
+        length = head.body_length(self._limits.body_size if most is None else most)
         if length > len(self._rest) and head.headers.get("expect", "").lower() == "100-continue":
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         until = time.monotonic() + self._limits.body_time

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Sequence
 
-    from stoker.server.message import Request, Route
+    from stoker.server.message import Head, Request, Route
 
 log = logging.getLogger(__name__)
 
@@ -182,16 +182,21 @@ class Server:
 
     def _one(self, connection: Connection) -> bool:
         """Read and answer one request; whether the connection stays open."""
+        handler = _OTHER
         try:
             with self._giving_way(connection, self._waiting):
                 head = connection.read_head()
             if head is None:
                 return False
+            most = None
+            if (route := self._admitting(head)) is not None and route.admit is not None:
+                handler = route.path
+                most = route.admit(head.request(b""))
             with self._giving_way(connection, self._reading):
-                request = connection.read_body(head)
+                request = connection.read_body(head, most)
         except Refused as refused:
-            self._count(_OTHER, refused.status)
-            connection.write(Response(refused.status, f"{refused}\n".encode()), close=True)
+            self._count(handler, refused.status)
+            connection.write(refused.response(), close=True)
             connection.linger()
             return False
         handler, response = self._answer(request)
@@ -199,6 +204,12 @@ class Server:
         with self._giving_way(connection, self._writing):
             connection.write(response, close=head.close, head_only=head.method == "HEAD")
         return not head.close
+
+    def _admitting(self, head: Head) -> Route | None:
+        """The route that wants to be asked before a body is read."""
+        asked = [route for route in self._routes if route.admit is not None]
+        path = head.request(b"").path if asked else ""
+        return next((route for route in asked if route.fits(path)), None)
 
     @contextmanager
     def _giving_way(self, connection: Connection, queue: dict[Connection, float]) -> Iterator[None]:
@@ -223,7 +234,7 @@ class Server:
                 return handler, refusal
             return handler, _handled(route, request)
         except Refused as refused:
-            return handler, Response(refused.status, f"{refused}\n".encode())
+            return handler, refused.response()
         except Exception as error:
             with self._lock:
                 known = (handler, type(error)) in self._failed

@@ -50,10 +50,14 @@ class Route:
     """A path and the methods that it answers; the path is also the label `handler` of the counter.
 
     A path that ends in `/*` takes everything below it.
+
+    Attributes:
+        admit: asked before the body is read, with a request that has none: bytes that it may have. It may raise Refused.
     """
 
     path: str
     methods: Mapping[str, Callable[[Request], Response]]
+    admit: Callable[[Request], int] | None = None
 
     def fits(self, path: str) -> bool:
         """Whether it answers for `path`."""
@@ -63,11 +67,16 @@ class Route:
 
 
 class Refused(Exception):  # noqa: N818 - no failure of ours: a status for the client
-    """The request cannot be served; carries the status."""
+    """The request cannot be served; carries the status, and headers for who asked."""
 
-    def __init__(self, status: int, says: str = "") -> None:
+    def __init__(self, status: int, says: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(says or HTTPStatus(status).phrase)
         self.status = status
+        self.headers = headers or {}
+
+    def response(self) -> Response:
+        """As an answer."""
+        return Response(self.status, f"{self}\n".encode(), headers=self.headers)
 
 
 class Head(NamedTuple):
@@ -148,3 +157,11 @@ def head_of(response: Response, *, close: bool) -> bytes:
         *(["Connection: close"] if close else []),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def from_another_site(request: Request) -> bool:
+    """A page of another origin makes a browser send these headers; no other client does."""
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")

@@ -6,7 +6,8 @@ import gzip
 from typing import TYPE_CHECKING, Protocol
 
 from stoker.server.exposition import OPENMETRICS, TEXT
-from stoker.server.message import Request, Response, Route
+from stoker.server.ingest import ingest
+from stoker.server.message import Request, Response, Route, from_another_site
 from stoker.server.negotiation import accepts_gzip, prefers_openmetrics
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from stoker.metrics import Sample
     from stoker.server.exposition import Exposition
+    from stoker.server.ingest import Door
 
 _WORTH_PACKING = 1024
 _PAGE_HEADERS = {
@@ -38,6 +40,9 @@ class Site(Protocol):
     def forget(self, uuid: str) -> bool:
         """Forget a GPU that is gone; whether it was known."""
 
+    def ingest(self, name: str) -> Door | None:
+        """The source of this name, when it is one that is pushed to."""
+
     def status_page(self) -> bytes:
         """The page at `/`."""
 
@@ -61,13 +66,13 @@ def routes(site: Site, exposition: Exposition) -> list[Route]:
         return Response(200, b"ready\n") if site.ready() else Response(503, b"the first readings are under way\n")
 
     def reload(request: Request) -> Response:
-        if _from_another_site(request):
+        if from_another_site(request):
             return Response(403, b"refused: the request comes from another site\n")
         wrong = site.reload()
         return Response(500, f"{wrong}\n".encode()) if wrong else Response(200, b"reloaded\n")
 
     def forget(request: Request) -> Response:
-        if _from_another_site(request):
+        if from_another_site(request):
             return Response(403, b"refused: the request comes from another site\n")
         uuid = (request.query.get("uuid") or [""])[0]
         if not uuid:
@@ -83,13 +88,6 @@ def routes(site: Site, exposition: Exposition) -> list[Route]:
         Route("/-/ready", {"GET": ready}),
         Route("/-/reload", {"POST": reload, "PUT": reload}),
         Route("/-/forget", {"POST": forget}),
+        ingest(site.ingest),
         Route("/", {"GET": status}),
     ]
-
-
-def _from_another_site(request: Request) -> bool:
-    """A page of another origin makes a browser send these; no other client does."""
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return True
-    origin = request.headers.get("origin")
-    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
