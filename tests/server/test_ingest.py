@@ -172,7 +172,7 @@ def test_a_record_lends_its_time_to_lines_that_name_none(tmp_path: Path) -> None
 
 
 def test_a_full_inbox_asks_to_come_later_and_loses_nothing(tmp_path: Path) -> None:
-    followed, server = pushed(tmp_path, Limits(ingest_queue=10))  # type: ignore[arg-type]
+    followed, server = pushed(tmp_path, Limits(push_queue=10))  # type: ignore[arg-type]
     with running(server):
         found: list[int] = []
         thread = threading.Thread(target=lambda: found.append(push(server.port, "/ingest/s", b"GET /a 200\n" * 2)[0]))

@@ -10,6 +10,7 @@ from stoker.config.settings import (
     PackSettings,
     Settings,
     SourceSettings,
+    SyslogSettings,
 )
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "PackSettings",
     "Settings",
     "SourceSettings",
+    "SyslogSettings",
     "find_config",
     "load_settings",
     "state_dir",

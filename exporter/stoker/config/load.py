@@ -10,12 +10,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from stoker.config.settings import Limits, Settings, SourceSettings
-from stoker.documents import Position, Problems, Text, decode, read_yaml, settable
+from stoker.documents import At, Position, Problems, Text, decode, read_yaml, settable
 from stoker.documents.position import position_of
 from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
-ORIGINS = ("files", "stdin", "kernel", "ingest")
+ORIGINS = ("files", "stdin", "kernel", "ingest", "syslog")
 """Keys of a source of which exactly one says where its lines come from."""
 _LABELS = ("engine",)
 _STATE = Path("/var/lib/stoker")
@@ -100,11 +100,7 @@ def _read(file: Path, problems: Problems) -> str:
 def check_settings(settings: Settings, problems: Problems) -> None:
     """What the types cannot say: names used once, one origin a source, patterns and zones that exist."""
     at = settings.at
-    host, _, port = settings.listen.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004 - the last port
-        problems.add(
-            at.value("listen"), "listen", f"{settings.listen} is no address", "write host:port, as 127.0.0.1:9838"
-        )
+    _check_address(settings.listen, at, problems, "127.0.0.1:9838")
     for name, seconds, where in (
         ("interval", settings.interval, at.value("interval")),
         ("deadline", settings.deadline, at.value("deadline")),
@@ -134,6 +130,12 @@ def check_settings(settings: Settings, problems: Problems) -> None:
         _check_source(source, problems)
 
 
+def _check_address(listen: str, at: At, problems: Problems, example: str) -> None:
+    host, _, port = listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004 - the last port
+        problems.add(at.value("listen"), "listen", f"{listen} is no address", f"write host:port, as {example}")
+
+
 def _check_source(source: SourceSettings, problems: Problems) -> None:
     if not _SOURCE_NAME.match(source.name):
         problems.add(
@@ -145,6 +147,8 @@ def _check_source(source: SourceSettings, problems: Problems) -> None:
         problems.add(source.at.position, "source-origin", "a source has exactly one origin", right)
     if source.files is not None and not all(source.files):
         problems.add(source.at.value("files"), "source-origin", "a glob is empty", "as in /var/log/train/*.log")
+    if source.syslog is not None:
+        _check_address(source.syslog.listen, source.syslog.at, problems, "127.0.0.1:5514")
     _check_values(source, problems)
     groups: set[str] = set()
     if source.path is not None:

@@ -62,8 +62,17 @@ class IngestSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyslogSettings:
+    """Syslog that others send."""
+
+    listen: str = setting("127.0.0.1:5514", doc="Address and port.")
+    protocol: Literal["udp", "tcp"] = setting("udp", doc="TCP loses nothing while the exporter runs; UDP may.")
+    at: At = field(default_factory=At, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One source of log lines; exactly one of its origins (files, stdin, kernel, ingest) says where they come from."""
+    """One source of log lines; exactly one of its origins (files, stdin, kernel, ingest, syslog) says where they come from."""
 
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
@@ -71,6 +80,9 @@ class SourceSettings:
     kernel: KernelSettings | None = setting(None, doc="Read the kernel log: `{path: /dev/kmsg}`.")
     ingest: IngestSettings | None = setting(
         None, doc="Take lines that are pushed over HTTP: `{token_file: /etc/stoker/push.token}`."
+    )
+    syslog: SyslogSettings | None = setting(
+        None, doc="Receive syslog (RFC 5424, RFC 3164): `{listen: 127.0.0.1:5514, protocol: tcp}`."
     )
     formats: Literal["auto"] | tuple[str, ...] = setting(
         "auto", doc="`auto` tries every format; a list of names tries only these."
@@ -124,8 +136,10 @@ class Limits:
         doc="Senders that a source to which others write keeps apart; beyond, the one silent for longest gives way.",
     )
     ingest_body: Size = setting(Size(4 * 2**20), doc="Bytes of one push, unpacked; larger ones are refused (413).")
-    ingest_queue: Size = setting(
-        Size(32 * 2**20), doc="Bytes of pushes that wait to be read; more have to come later (429)."
+    push_queue: Size = setting(
+        Size(32 * 2**20),
+        doc="Bytes that may wait to be read where others push to a source: senders over HTTP (429) and TCP have to wait"
+        " then, datagrams are lost and counted.",
     )
     ingest_keys: int = setting(10_000, doc="Keys of pushes that a source remembers to know a repeated one.")
     values_per_run: int = setting(200, doc="Names that stoker_train_value may have for one run.")

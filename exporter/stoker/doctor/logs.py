@@ -41,6 +41,10 @@ def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Itera
         elif source.ingest is not None:
             yield _ingest(topic, str(source.name), source.ingest)
             continue
+        elif source.syslog is not None:
+            says = f"receives syslog on {source.syslog.listen} ({source.syslog.protocol})"
+            yield Finding(topic, State.OK, says)
+            continue
         else:
             yield Finding(topic, State.OK, "reads what is piped into `stoker serve`")
             continue

@@ -144,9 +144,12 @@ class LogEngine:
                 log.error("a source does not return, its last lines are read again at the next start")
                 self._abandoned = True  # whoever comes next has the state now
                 for source in self._sources:
-                    if isinstance(source.origin, Ingest):
+                    if source.origin.pushed:  # its port is for whoever comes next
                         source.origin.close()
                 return
+        for source in self._sources:
+            if source.origin.pushed:  # what has come would not come again
+                self._turn(source, self._steady())
         self.save()
         self._answer()
         for source in self._sources:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _LINES = ("decode", "nul", "too_long", "unparsable", "non_finite", "negative")
 _SERIES = ("series_limit", "label_cut", "unknown_metric")
 _FILES = ("unreadable", "read", "directory", "no_file", "compressed", "vanished")
-_STREAMS = ("stream_limit", "repeated")
+_STREAMS = ("stream_limit", "repeated", "dropped", "connections")
 _REASONS = (*_LINES, *_SERIES, *_FILES, *_STREAMS, "unavailable", "internal")
 
 

@@ -45,7 +45,7 @@ class Ingest(Origin):
         limits = intake.limits
         self.settings = settings
         self.body_size = int(limits.ingest_body)
-        self.inbox = Inbox(int(limits.ingest_queue), intake.wake)
+        self.inbox = Inbox(int(limits.push_queue), intake.wake)
         self._token = SecretFile(str(settings.token_file)) if settings.token_file is not None else None
         self._name = str(intake.settings.name)
         self._streams = Streams(limits.streams_per_source)

@@ -8,6 +8,7 @@ from stoker.logs.origin_files import Files
 from stoker.logs.origin_ingest import Ingest
 from stoker.logs.origin_kernel import Kernel
 from stoker.logs.origin_stdin import Stdin
+from stoker.logs.origin_syslog import Syslog
 from stoker.sources.kernel import is_device
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
         return Files((path,), from_beginning=True, errors=errors)
     if settings.ingest is not None:
         return Ingest(intake, settings.ingest)
+    if settings.syslog is not None:
+        return Syslog(intake, settings.syslog)
     if settings.stdin:
         return Stdin()
     patterns = tuple(str(each) for each in settings.files or ())
