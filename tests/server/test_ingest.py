@@ -120,7 +120,7 @@ def send(followed: Followed, port: int, path: str, body: bytes, **headers: str) 
     thread.start()
     until = time.monotonic() + PATIENCE
     while not found and time.monotonic() < until:
-        seen = followed.turn()
+        seen = followed.turn(0.001)
     thread.join()
     assert found == [200]
     return seen
