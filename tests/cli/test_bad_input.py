@@ -93,6 +93,8 @@ BAD = {
         "range: spike_factor is not above zero; write a number such as 6",
     ),
     "a source without origin": ("sources: [{name: a}]\n", 1, "source-origin: a source has exactly one origin"),
+    "a source with two": ("sources: [{name: a, stdin: true, journal: {}}]\n", 1, "source-origin: a source has exactly"),
+    "syslog on no address": ("sources: [{name: a, syslog: {listen: here}}]\n", 1, "listen: here is no address; write"),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from stoker.catalog import complete
 from stoker.config import Settings, SourceSettings
-from stoker.config.settings import KernelSettings
+from stoker.config.settings import IngestSettings, JournalSettings, KernelSettings, SyslogSettings
 from stoker.doctor import logs
 from stoker.doctor.finding import Finding, State
 from stoker.documents import Problems
@@ -101,3 +101,23 @@ def test_a_file_that_may_not_be_read_is_broken(
     assert found.state is State.BROKEN
     assert "Permission denied" in found.says
     assert "setfacl" in found.do
+
+
+def test_what_others_send_is_told_by_what_it_needs(
+    tmp_path: Path, formats: CompiledFormats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look(SourceSettings(name="a", ingest=IngestSettings()), formats).state is State.OK
+    token = tmp_path / "token"
+    closed = look(SourceSettings(name="a", ingest=IngestSettings(token_file=str(token))), formats)
+    assert (closed.state, closed.says) == (
+        State.BROKEN,
+        f"{token}: No such file or directory: every push is refused",
+    )
+    token.write_text("secret")
+    assert look(SourceSettings(name="a", ingest=IngestSettings(token_file=str(token))), formats).state is State.OK
+    found = look(SourceSettings(name="a", syslog=SyslogSettings()), formats)
+    assert (found.state, found.says) == (State.OK, "receives syslog on 127.0.0.1:5514 (udp)")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert look(SourceSettings(name="a", journal=JournalSettings()), formats).state is State.BROKEN
+    (tmp_path / "journalctl").touch(0o755)
+    assert look(SourceSettings(name="a", journal=JournalSettings()), formats).state is State.OK

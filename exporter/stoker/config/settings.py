@@ -71,13 +71,25 @@ class SyslogSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSettings:
+    """The systemd journal."""
+
+    units: tuple[str, ...] = setting((), doc="Only entries of these units, as `vllm.service` or `train@*`.")
+    identifiers: tuple[str, ...] = setting((), doc="Only entries of these syslog identifiers.")
+    directory: str | None = setting(None, doc="Where the journal is, as `/host/var/log/journal` in a container.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One source of log lines; exactly one of its origins (files, stdin, kernel, ingest, syslog) says where they come from."""
+    """One source of log lines; exactly one of its origins (files, stdin, kernel, journal, ingest, syslog) says where they come from."""
 
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
     stdin: bool = setting(False, doc="Read standard input.")
     kernel: KernelSettings | None = setting(None, doc="Read the kernel log: `{path: /dev/kmsg}`.")
+    journal: JournalSettings | None = setting(
+        None, doc="Read the systemd journal through journalctl: `{units: [vllm.service]}`; `{}` for all of it."
+    )
     ingest: IngestSettings | None = setting(
         None, doc="Take lines that are pushed over HTTP: `{token_file: /etc/stoker/push.token}`."
     )
@@ -89,7 +101,7 @@ class SourceSettings:
     )
     from_: Literal["end", "beginning"] = setting(
         "end",
-        doc="Where to start in files older than the first start; files that appear later are read whole."
+        doc="Where to start in files, or a journal, older than the first start; files that appear later are read whole."
         " `beginning` reads logs packed with gzip or zstd, too, oldest first.",
     )
     run: str | None = setting(

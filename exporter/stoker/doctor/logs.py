@@ -7,16 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 from stoker.doctor.finding import Finding, State
+from stoker.doctor.logs_sent import without_files
 from stoker.errors import SourceError
 from stoker.logs.interpreter import Interpreter
 from stoker.sources.files_found import Globs
 from stoker.sources.kernel import KernelLog, is_device
-from stoker.sources.secret import SecretFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stoker.config import IngestSettings, Settings
+    from stoker.config import Settings
     from stoker.logs.formats import CompiledFormats
 
 _TAIL = 256 << 10
@@ -38,29 +38,10 @@ def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Itera
             patterns: tuple[str, ...] = (path,)
         elif source.files is not None:
             patterns = tuple(map(str, source.files))
-        elif source.ingest is not None:
-            yield _ingest(topic, str(source.name), source.ingest)
-            continue
-        elif source.syslog is not None:
-            says = f"receives syslog on {source.syslog.listen} ({source.syslog.protocol})"
-            yield Finding(topic, State.OK, says)
-            continue
         else:
-            yield Finding(topic, State.OK, "reads what is piped into `stoker serve`")
+            yield without_files(topic, source)
             continue
         yield _files(topic, patterns, settings, formats.get(str(source.name)))
-
-
-def _ingest(topic: str, name: str, settings: IngestSettings) -> Finding:
-    """Whether the token of what is pushed can be read."""
-    if settings.token_file is None:
-        return Finding(topic, State.OK, f"takes what is pushed to /ingest/{name}, from everybody who reaches the port")
-    try:
-        SecretFile(str(settings.token_file)).check()
-    except SourceError as error:
-        right = "write the token into it, readable for the exporter's user alone"
-        return Finding(topic, State.BROKEN, f"{error}: every push is refused", right)
-    return Finding(topic, State.OK, f"takes what is pushed to /ingest/{name} with the token")
 
 
 def kernel(path: str, topic: str) -> Finding:

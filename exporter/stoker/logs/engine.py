@@ -275,7 +275,7 @@ class LogEngine:
         marks = [self._store.age]
         for source in self._sources:
             marks += [source.totals.bytes, source.totals.lines, source.totals.errors.total(), source.files]
-            marks += [source.rotations, source.truncations]
+            marks += [source.rotations, source.truncations, source.origin.mark]
         return tuple(marks)
 
     def samples(self) -> list[Sample]:

@@ -52,10 +52,11 @@ class Origin(ABC):
         behind: whether there was more to read than the last turn allowed.
         pushed: whether others push to it, so that it asks for a turn when something has come.
         files: followed now; a pipe, a device or a listening socket that is open counts as one.
-        opened: files that were ever opened in this life.
+        opened: files that were ever opened in this life; a new one is saved at once.
         lag: bytes that are there and not read.
         partial: of the bytes given, those of lines that have not ended; they are given again after a restart.
         rotations, truncations: of files, in this life.
+        mark: a number that changes with its position where nothing that is counted does.
         waiting: whether somebody waits for what was given to be saved.
     """
 
@@ -67,6 +68,7 @@ class Origin(ABC):
     partial = 0
     rotations = 0
     truncations = 0
+    mark = 0
     waiting = False
 
     @abstractmethod

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stoker.logs.origin_files import Files
 from stoker.logs.origin_ingest import Ingest
+from stoker.logs.origin_journal import SystemJournal
 from stoker.logs.origin_kernel import Kernel
 from stoker.logs.origin_stdin import Stdin
 from stoker.logs.origin_syslog import Syslog
@@ -31,6 +32,8 @@ def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
             return Kernel(path, intake.clock)
         # the kernel's file is history since boot, as the device is
         return Files((path,), from_beginning=True, errors=errors)
+    if settings.journal is not None:
+        return SystemJournal(intake, settings.journal)
     if settings.ingest is not None:
         return Ingest(intake, settings.ingest)
     if settings.syslog is not None:
