@@ -33,4 +33,11 @@ def test_a_configuration_of_the_how_to_pages(block: str, tmp_path: Path) -> None
 
 
 def test_there_are_pages_with_configurations() -> None:
-    assert {page for page, _ in BLOCKS} >= {"add-an-alert", "add-a-log-format", "change-the-pack", "watch-a-gpu-node"}
+    assert {page for page, _ in BLOCKS} >= {
+        "add-an-alert",
+        "add-a-log-format",
+        "change-the-pack",
+        "watch-a-gpu-node",
+        "get-logs-in",
+        "beside-elk",
+    }
