@@ -9,7 +9,7 @@ import pytest
 
 from stoker.catalog import complete
 from stoker.config import Settings, SourceSettings
-from stoker.config.settings import IngestSettings, JournalSettings, KernelSettings, SyslogSettings
+from stoker.config.settings import IngestSettings, JournalSettings, KafkaSettings, KernelSettings, SyslogSettings
 from stoker.doctor import logs
 from stoker.doctor.finding import Finding, State
 from stoker.documents import Problems
@@ -117,6 +117,9 @@ def test_what_others_send_is_told_by_what_it_needs(
     assert look(SourceSettings(name="a", ingest=IngestSettings(token_file=str(token))), formats).state is State.OK
     found = look(SourceSettings(name="a", syslog=SyslogSettings()), formats)
     assert (found.state, found.says) == (State.OK, "receives syslog on 127.0.0.1:5514 (udp)")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    topics = KafkaSettings(brokers=("a:1",), topics=("t",))
+    assert look(SourceSettings(name="a", kafka=topics), formats).state is State.BROKEN
     monkeypatch.setenv("PATH", str(tmp_path))
     assert look(SourceSettings(name="a", journal=JournalSettings()), formats).state is State.BROKEN
     (tmp_path / "journalctl").touch(0o755)

@@ -162,6 +162,18 @@ def test_senders_do_not_mix_and_the_one_silent_for_longest_gives_way(tmp_path: P
     assert seen["stoker_log_errors_total{source=s,reason=stream_limit}"] == 2
 
 
+@pytest.mark.parametrize(
+    "host", [{"host": "n2"}, {"host": {"hostname": "n2"}}, {"agent.hostname": "n2"}, {"kubernetes": {"host": "n2"}}]
+)
+def test_a_record_names_its_host(tmp_path: Path, host: dict[str, object]) -> None:
+    source = settings(tmp_path, files=None, ingest=IngestSettings())
+    followed = Followed(source, state=tmp_path / "state")
+    with running(Server("127.0.0.1:0", [ingest(followed.engine.ingest, followed.clock)])) as server:
+        body = json.dumps({"message": "step 1", **host}).encode()
+        seen = send(followed, server.port, "/ingest/s", body, **JSON)
+    assert seen[STEP % "n2-s"] == 1
+
+
 def test_a_record_lends_its_time_to_lines_that_name_none(tmp_path: Path) -> None:
     followed, server = pushed(tmp_path)
     now = followed.clock.now

@@ -15,7 +15,7 @@ from stoker.documents.position import position_of
 from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
-ORIGINS = ("files", "stdin", "kernel", "journal", "ingest", "syslog")
+ORIGINS = ("files", "stdin", "kernel", "journal", "ingest", "syslog", "kafka")
 """Keys of a source of which exactly one says where its lines come from."""
 _LABELS = ("engine",)
 _STATE = Path("/var/lib/stoker")

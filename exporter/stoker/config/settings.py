@@ -80,8 +80,23 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """Topics of Kafka; needs the extra `stoker[kafka]`."""
+
+    brokers: tuple[str, ...] = setting(doc="Addresses to begin with, as `kafka1:9092`.")
+    topics: tuple[str, ...] = setting(doc="Names of topics; one that begins with `^` is a regular expression.")
+    group: str = setting("stoker", doc="The consumer group: each record is read by one of its members.")
+    stream_field: str | None = setting(
+        None, doc="Field of JSON records that names their stream, as in `ingest`; else the record's key or topic does."
+    )
+    properties_file: str | None = setting(
+        None, doc="File with properties of librdkafka, `name=value` a line: `security.protocol`, `sasl.password`, …"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One source of log lines; exactly one of its origins (files, stdin, kernel, journal, ingest, syslog) says where they come from."""
+    """One source of log lines; exactly one of its origins (files, stdin, kernel, journal, ingest, syslog, kafka) says where they come from."""
 
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
@@ -95,6 +110,9 @@ class SourceSettings:
     )
     syslog: SyslogSettings | None = setting(
         None, doc="Receive syslog (RFC 5424, RFC 3164): `{listen: 127.0.0.1:5514, protocol: tcp}`."
+    )
+    kafka: KafkaSettings | None = setting(
+        None, doc="Read topics of Kafka: `{brokers: [kafka1:9092], topics: [train-logs]}`."
     )
     formats: Literal["auto"] | tuple[str, ...] = setting(
         "auto", doc="`auto` tries every format; a list of names tries only these."

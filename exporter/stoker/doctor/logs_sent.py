@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ def without_files(topic: str, source: SourceSettings) -> Finding:
         return _ingest(topic, str(source.name), source.ingest)
     if source.journal is not None:
         return _journal(topic)
+    if source.kafka is not None:
+        return _kafka(topic, ", ".join(map(str, source.kafka.topics)))
     if source.syslog is not None:
         return Finding(topic, State.OK, f"receives syslog on {source.syslog.listen} ({source.syslog.protocol})")
     return Finding(topic, State.OK, "reads what is piped into `stoker serve`")
@@ -29,6 +32,12 @@ def _journal(topic: str) -> Finding:
     if program is None:
         return Finding(topic, State.BROKEN, "journalctl is not on PATH", "install it, or read files instead")
     return Finding(topic, State.OK, f"reads the journal through {program}")
+
+
+def _kafka(topic: str, names: str) -> Finding:
+    if importlib.util.find_spec("confluent_kafka") is None:
+        return Finding(topic, State.BROKEN, "confluent-kafka is not installed", "pip install 'stoker[kafka]'")
+    return Finding(topic, State.OK, f"reads the topics {names}")
 
 
 def _ingest(topic: str, name: str, settings: IngestSettings) -> Finding:

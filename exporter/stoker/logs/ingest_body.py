@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _JSON = ("application/json", "text/json")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 _TIMES = ("@timestamp", "timestamp", "time", "date", "ts")
+_HOSTS = ("host", "hostname", "host.name", "host.hostname", "agent.hostname", "kubernetes.host")
+"""Where Fluentd, Vector, Logstash, Beats and Fluent Bit's Kubernetes filter say it."""
 _MILLISECONDS = 1e11
 """A number above this counts milliseconds: it would be the year 5138 otherwise."""
 _GZIP = 31
@@ -110,7 +112,8 @@ def _records(values: Iterable[object], stream: str, field: str, now: float) -> I
         else:
             lines = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
             said = value if isinstance(value, dict) else {}
-        yield Record(_stream(said, field) or stream, _ended(lines), _when(said, now))
+        name = _named(said, field) if field else ""
+        yield Record(name or stream, _ended(lines), _when(said, now), _host(said))
 
 
 def _joined(records: Iterable[Record]) -> Iterator[Record]:
@@ -118,7 +121,7 @@ def _joined(records: Iterable[Record]) -> Iterator[Record]:
     parts: list[bytes] = []
     last: Record | None = None
     for record in records:
-        if last is not None and (record.stream, record.when) != (last.stream, last.when):
+        if last is not None and record._replace(lines=b"") != last._replace(lines=b""):
             yield last._replace(lines=b"".join(parts))
             parts = []
         parts.append(record.lines)
@@ -135,11 +138,18 @@ def _object(line: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _stream(said: dict[str, Any], field: str) -> str:
-    value: object = said if field else ""
-    for name in field.split(".") if field else ():
-        value = value.get(name) if isinstance(value, dict) else None
+def _named(said: dict[str, Any], field: str) -> str:
+    """The text under a name, or under names with dots between the levels; empty where there is none."""
+    value: object = said.get(field)
+    if value is None and "." in field:
+        value = said
+        for name in field.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
     return value[:_NAME] if isinstance(value, str) else ""
+
+
+def _host(said: dict[str, Any]) -> str:
+    return next((name for field in _HOSTS if (name := _named(said, field))), "")
 
 
 def _when(said: dict[str, Any], now: float) -> float | None:

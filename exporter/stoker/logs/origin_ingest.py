@@ -74,7 +74,8 @@ class Ingest(Origin):
             size += delivery.size
             if not self._known(delivery):
                 for record in delivery.records:
-                    reading = self._streams.reading(intake, record.stream, record.stream or self._name)
+                    key = (record.stream, record.host)
+                    reading = self._streams.reading(intake, key, record.stream or self._name, record.host)
                     intake.feed(reading, record.lines, record.when)
             else:
                 delivery.repeated = True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stoker.logs.origin_files import Files
 from stoker.logs.origin_ingest import Ingest
 from stoker.logs.origin_journal import SystemJournal
+from stoker.logs.origin_kafka import Topics
 from stoker.logs.origin_kernel import Kernel
 from stoker.logs.origin_stdin import Stdin
 from stoker.logs.origin_syslog import Syslog
@@ -38,6 +39,8 @@ def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
         return Ingest(intake, settings.ingest)
     if settings.syslog is not None:
         return Syslog(intake, settings.syslog)
+    if settings.kafka is not None:
+        return Topics(intake, settings.kafka)
     if settings.stdin:
         return Stdin()
     patterns = tuple(str(each) for each in settings.files or ())

@@ -18,11 +18,13 @@ class Record(NamedTuple):
         stream: its name; empty for the one without.
         lines: each with its end.
         when: seconds since the epoch, for lines that name no time; None when nothing says it.
+        host: that wrote them; empty when nothing says it.
     """
 
     stream: str
     lines: bytes
     when: float | None
+    host: str = ""
 
 
 class End(Enum):
