@@ -19,6 +19,7 @@ from served import Program
 from stoker.config.settings import IngestSettings, Limits
 from stoker.server.http import Server
 from stoker.server.ingest import ingest
+from stoker.server.message import Response, Route
 from wire import PATIENCE, running
 
 if TYPE_CHECKING:
@@ -202,6 +203,32 @@ def test_a_full_inbox_asks_to_come_later_and_loses_nothing(tmp_path: Path) -> No
         seen = send(followed, server.port, "/ingest/s", b"GET /a 200\n")
     assert found == [200]
     assert seen["stoker_serve_requests_total{source=s,service=s,method=GET,route=/a,code=200}"] == 3
+
+
+def test_pushes_that_wait_do_not_keep_scrapes_out(tmp_path: Path) -> None:
+    source = settings(tmp_path, files=None, ingest=IngestSettings())
+    followed = Followed(source, state=tmp_path / "state")
+    routes = [ingest(followed.engine.ingest, followed.clock), Route("/metrics", {"GET": lambda _: Response(200, b"m")})]
+    found: list[int] = []
+    with running(Server("127.0.0.1:0", routes)) as server:
+
+        def one() -> None:
+            found.append(push(server.port, "/ingest/s", b"GET /a 200\n")[0])
+
+        threads = [threading.Thread(target=one) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + PATIENCE
+        while len(found) < 6 and time.monotonic() < until:
+            time.sleep(0.005)
+        assert found == [429] * 6, "24 wait, the others come later"
+        assert push(server.port, "/metrics", b"", method="GET")[0] == 200
+        while len(found) < 30 and time.monotonic() < until:
+            followed.turn(0.001)
+        for thread in threads:
+            thread.join()
+    assert found[6:] == [200] * 24
+    assert followed.exposed()["stoker_log_lines_total{source=s}"] == 24
 
 
 def test_a_repeated_key_counts_once_also_in_the_next_life(tmp_path: Path) -> None:

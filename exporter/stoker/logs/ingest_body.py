@@ -10,6 +10,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from stoker.logs.streams import same_second
 from stoker.logs.times import AHEAD, line_time
 from stoker.sources.inbox import Record
 
@@ -117,17 +118,21 @@ def _records(values: Iterable[object], stream: str, field: str, now: float) -> I
 
 
 def _joined(records: Iterable[Record]) -> Iterator[Record]:
-    """Neighbours of the same stream and time as one: lines are read faster together."""
+    """Neighbours of the same stream and second as one: a small body may hold very many."""
     parts: list[bytes] = []
     last: Record | None = None
     for record in records:
-        if last is not None and record._replace(lines=b"") != last._replace(lines=b""):
+        if last is not None and not _together(last, record):
             yield last._replace(lines=b"".join(parts))
-            parts = []
+            parts, last = [], None
         parts.append(record.lines)
-        last = record
+        last = last or record
     if last is not None:
         yield last._replace(lines=b"".join(parts))
+
+
+def _together(one: Record, other: Record) -> bool:
+    return one.stream == other.stream and one.host == other.host and same_second(one.when, other.when)
 
 
 def _object(line: bytes) -> dict[str, Any]:

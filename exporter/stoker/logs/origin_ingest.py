@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from stoker.logs.origin import Origin
-from stoker.logs.streams import Streams
+from stoker.logs.streams import Batches, Streams
 from stoker.sources.inbox import Delivery, End, Inbox
 from stoker.sources.secret import SecretFile
 
@@ -73,10 +73,12 @@ class Ingest(Origin):
             self._taken.append(delivery)
             size += delivery.size
             if not self._known(delivery):
+                batches = Batches(intake)
                 for record in delivery.records:
                     key = (record.stream, record.host)
                     reading = self._streams.reading(intake, key, record.stream or self._name, record.host)
-                    intake.feed(reading, record.lines, record.when)
+                    batches.add(reading, record.lines, record.when)
+                batches.flush()
             else:
                 delivery.repeated = True
                 intake.lose("repeated", 1)

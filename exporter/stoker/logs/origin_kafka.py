@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stoker.errors import SourceError
 from stoker.logs.ingest_body import UnreadableError, records_of
 from stoker.logs.origin import Origin
-from stoker.logs.streams import Streams
+from stoker.logs.streams import Batches, Streams
 from stoker.sources.kafka import Kafka
 
 if TYPE_CHECKING:
@@ -44,18 +44,20 @@ class Topics(Origin):
             topics = [str(each) for each in self._settings.topics]
             self._kafka = Kafka(properties, topics, from_beginning=self._from_beginning)
             self._kafka.restore(self._kept)
+        batches = Batches(intake)
         try:
             for message in self._kafka.turn(steady):
-                self._take(intake, message)
+                self._take(intake, batches, message)
                 if stopping():
                     break
         finally:
+            batches.flush()
             self.mark, self.behind = self._kafka.mark, self._kafka.behind
             self.files, self.lag = self._kafka.assigned, self._kafka.lag
             intake.lose("overwritten", self._kafka.lost - self._lost)
             self._lost = self._kafka.lost
 
-    def _take(self, intake: Intake, message: Message) -> None:
+    def _take(self, intake: Intake, batches: Batches, message: Message) -> None:
         value, now = message.value, intake.clock()
         stream = message.key.decode("utf-8", "replace")[:_NAME] or message.topic
         kind = "application/x-ndjson" if value.lstrip()[:1] == b"{" else "text/plain"
@@ -67,7 +69,7 @@ class Topics(Origin):
         for record in records:
             host = record.host
             reading = self._streams.reading(intake, (record.stream, host), record.stream, host)
-            intake.feed(reading, record.lines, record.when if record.when is not None else message.when)
+            batches.add(reading, record.lines, record.when if record.when is not None else message.when)
 
     def saved(self) -> None:
         """See Origin."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from stoker.logs.origin import Origin
-from stoker.logs.streams import Streams
+from stoker.logs.streams import Batches, Streams
 from stoker.logs.times import line_time
 from stoker.sources.syslog import Receiver
 from stoker.sources.syslog_message import parse
@@ -55,6 +55,7 @@ class Syslog(Origin):
         if not stopping():
             self.receiver.open()
         now = intake.clock()
+        batches = Batches(intake)
         for received in self.receiver.take(_TURN):
             message = parse(received.data)
             host = message.host or received.sender
@@ -63,7 +64,8 @@ class Syslog(Origin):
             reading = self._streams.reading(intake, key, name, host)
             form = "iso" if message.when[:1].isdigit() else "%b %d %H:%M:%S"
             when = line_time(message.when, form, self._zone, now) if message.when else None
-            intake.feed(reading, message.text.rstrip(b"\r\n\0") + b"\n", when)
+            batches.add(reading, message.text.rstrip(b"\r\n\0") + b"\n", when)
+        batches.flush()
         for reason, count in self.receiver.lost().items():
             intake.lose(reason, count)
         self.lag = self.receiver.size

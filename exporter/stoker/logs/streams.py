@@ -1,4 +1,4 @@
-"""The streams of a source to which several senders write: one interpreter each, a bounded number of them."""
+"""The streams of a source to which several senders write: one interpreter each, a bounded number of them; their lines in batches."""
 
 from __future__ import annotations
 
@@ -44,3 +44,37 @@ class Streams:
             if now - last < _IDLE:
                 intake.lose("stream_limit", 1)
         return reading
+
+
+class Batches:
+    """Lines of a stream that come one after another within a second are read together: one call and one lock for all of them.
+
+    Lines of different streams change places, those of one never. What is added has to be flushed before the turn ends.
+
+    Args:
+        intake: takes the batches.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._waiting: dict[StreamReading, tuple[float | None, list[bytes]]] = {}
+
+    def add(self, reading: StreamReading, lines: bytes, when: float | None) -> None:
+        """Whole lines of a stream, and the time of those that name none."""
+        first, parts = self._waiting.get(reading, (None, []))
+        if parts and not same_second(first, when):
+            self._intake.feed(reading, b"".join(parts), first)
+            parts = []
+        parts.append(lines)
+        self._waiting[reading] = (when if len(parts) == 1 else first, parts)
+
+    def flush(self) -> None:
+        """Give what waits."""
+        waiting, self._waiting = self._waiting, {}
+        for reading, (when, parts) in waiting.items():
+            self._intake.feed(reading, b"".join(parts), when)
+
+
+def same_second(one: float | None, other: float | None) -> bool:
+    """Whether two times differ by less than what is told apart in files, which are looked at every second."""
+    return one == other or (one is not None and other is not None and int(one) == int(other))
