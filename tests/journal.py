@@ -16,9 +16,11 @@ parent = os.getppid()
 given = [each.partition("=")[::2] for each in sys.argv[1:]]
 options = dict(given)
 units = [value for name, value in given if name == "--unit"]
+if any("*" in unit for unit in units):
+    sys.exit("Failed to add filter for units: No data available")
 with open({calls!r}, "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
-assert {{"--follow", "--all", "--quiet", "--no-pager"}} <= set(options) and options["--output"] == "json"
+assert {{"--follow", "--all", "--quiet", "--no-pager", "--merge"}} <= set(options) and options["--output"] == "json"
 if os.path.exists({broken!r}):
     sys.exit(open({broken!r}).read().strip())
 fields = [*options["--output-fields"].split(","), "__CURSOR", "__REALTIME_TIMESTAMP"]

@@ -117,7 +117,7 @@ def test_the_first_start_begins_at_the_end_unless_told_otherwise(journal: Journa
     journal.add("step 20", NOW)
     lives.start()
     assert lives.until(LINES, 1)["stoker_train_step{source=s,run=n1-train}"] == 20
-    assert journal.calls[0][5:] == [journal.calls[0][5], "--lines=1"]
+    assert journal.calls[0][-1] == "--lines=1"
     lives.start(name="other", from_="beginning")
     lives.until("stoker_log_lines_total{source=other}", 21)
 
@@ -133,6 +133,18 @@ def test_only_what_is_asked_for_is_read_and_another_choice_goes_on_from_there(jo
     lives.start()
     journal.add("step 3", NOW, "b.service")
     assert lives.until(REPORTS % "n1-b", 1)[REPORTS % "n1-a"] == 2
+
+
+def test_units_may_be_patterns_also_of_units_that_come_later(journal: Journal, lives: Lives) -> None:
+    lives.start(journal=JournalSettings(units=("train@*", "vllm")))
+    for unit in ("train@a.service", "other.service", "vllm.service", "train@b.service"):
+        journal.add("step 1", NOW, unit)
+    seen = lives.until(LINES, 3)
+    assert [seen.get(REPORTS % f"n1-{run}") for run in ("train@a", "train@b", "vllm", "other")] == [1, 1, 1, None]
+    lives.save()
+    lives.start(journal=JournalSettings(units=("train@*", "vllm")))
+    journal.add("step 2", NOW, "train@a.service")
+    assert lives.until(LINES, 4)[REPORTS % "n1-train@a"] == 2
 
 
 def test_a_failure_that_began_before_a_kill_is_known_after_it(journal: Journal, lives: Lives) -> None:

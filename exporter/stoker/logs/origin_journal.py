@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from stoker.logs.origin import Origin
@@ -24,7 +25,10 @@ class SystemJournal(Origin):
     """
 
     def __init__(self, intake: Intake, settings: JournalSettings) -> None:
-        arguments = [f"--unit={unit}" for unit in settings.units]
+        units = tuple(map(str, settings.units))
+        # journalctl looks up which units a pattern means when it starts, and fails when there are none
+        self._patterns = units if any(mark in unit for unit in units for mark in "*?[") else ()
+        arguments = [] if self._patterns else [f"--unit={unit}" for unit in units]
         arguments += [f"--identifier={name}" for name in settings.identifiers]
         arguments += [f"--directory={settings.directory}"] if settings.directory is not None else []
         beginning = intake.settings.from_ == "beginning"
@@ -38,6 +42,8 @@ class SystemJournal(Origin):
             for entry, old in self._journal.turn(steady):
                 self.opened = 1  # the position is known from now on
                 self.mark += 1
+                if not self._wanted(entry.writer):
+                    continue
                 writer = entry.writer or str(intake.settings.name)
                 key = (entry.host, writer, entry.process)
                 reading = self._streams.reading(intake, key, f"{entry.host}/{writer}", entry.host)
@@ -53,6 +59,11 @@ class SystemJournal(Origin):
             intake.lose("overwritten", lost - self._counted[0])
             intake.lose("unreadable", unreadable - self._counted[1])
             self._counted = (lost, unreadable)
+
+    def _wanted(self, writer: str) -> bool:
+        """Whether the unit is one of those that are asked for, where journalctl cannot tell."""
+        names = (writer, writer.removesuffix(".service"))
+        return not self._patterns or any(fnmatchcase(name, each) for each in self._patterns for name in names)
 
     def state(self) -> dict[str, Any]:
         """See Origin."""

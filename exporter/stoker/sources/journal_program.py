@@ -39,7 +39,8 @@ class Journalctl:
             raise UnavailableError(
                 "journalctl is not on PATH: read the files of the logs, or install systemd's program"
             )
-        command = [path, "--output=json", "--all", "--quiet", "--no-pager", "--follow", *arguments]
+        # without --merge, --follow means this boot alone: what was written before a restart of the machine would be skipped
+        command = [path, "--output=json", "--all", "--quiet", "--no-pager", "--follow", "--merge", *arguments]
         try:
             self._process = subprocess.Popen(
                 command,
