@@ -195,7 +195,7 @@ def test_a_reload_that_does_not_concern_the_collectors_goes_on_with_them(tmp_pat
     app = App(file, listen="127.0.0.1:0")
     app.start()
     try:
-        (before,) = app._parts
+        before, _ = app._parts
         assert isinstance(before, CollectorsPart)
         file.write_text(settings + source)
         assert app.reload() == ""

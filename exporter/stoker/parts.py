@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,24 +16,34 @@ from stoker.collectors.gpu import gpu_collectors
 from stoker.collectors.host import host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config.load import state_dir
+from stoker.config.settings import RunsSettings, SourceSettings
 from stoker.detect.run_watch import RunWatch
 from stoker.detect.service_watch import ServiceWatch
 from stoker.documents import Problems
 from stoker.logs.engine import LogEngine
+from stoker.logs.finder_gpu import GpuOutputsFinder
+from stoker.logs.finder_runs import RunsFinder
 from stoker.logs.formats_sources import formats_of
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
 from stoker.sources.nvml import NvmlGate
+from stoker.sources.run_folder import folders as run_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Mapping, Sequence
 
     from stoker.collectors.collector import Collector
     from stoker.config import Settings
+    from stoker.logs.finder import Finder
     from stoker.logs.origin_ingest import Ingest
-    from stoker.metrics import Sample
+    from stoker.metrics import Desc, Sample
     from stoker.sources.machine import Machine
     from stoker.spec.pack import Pack
+
+
+_RUNS = "runs"
+"""The source of what runs under `stoker run`."""
 
 
 class Part(Protocol):
@@ -151,8 +163,23 @@ def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
     )
 
 
-def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> LogEngine:
-    """The engine for the sources of the settings.
+def with_runs(settings: Settings) -> Settings:
+    """The settings with a source for what runs under `stoker run`, unless they have one or switch it off."""
+    if any(source.runs is not None for source in settings.sources):
+        return replace(settings, sources=tuple(source for source in settings.sources if source.runs is not False))
+    taken = any(source.name == _RUNS for source in settings.sources)
+    own = SourceSettings(name=f"stoker-{_RUNS}" if taken else _RUNS, runs=True)
+    return replace(settings, sources=(*settings.sources, own))
+
+
+def run_engine(settings: Settings, pack: Pack, folder: Path, base: str) -> LogEngine:
+    """An engine for one run under `stoker run` only, which keeps no state."""
+    source = SourceSettings(name=_RUNS, runs=RunsSettings(folder=str(folder)))
+    return log_engine(replace(settings, sources=(source,)), pack, only=base)
+
+
+def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None, only: str = "") -> LogEngine:
+    """The engine for the sources of the settings; `only` names the files of a run, when there is no other and no state is kept.
 
     Raises:
         MistakeError: when a source names a format that does not exist, or a format is wrong.
@@ -167,15 +194,53 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None) -> 
         pack.metrics,
         descs,
         watches={"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch},
-        folder=state_dir(settings, os.environ),
+        find=partial(_finder, settings, descs, nvml, only),
+        folder=None if only else state_dir(settings, os.environ),
         host=socket.gethostname(),
         identify=nvml.identify if nvml is not None else lambda _: None,
+    )
+
+
+def _finder(
+    settings: Settings,
+    descs: Mapping[str, Desc],
+    nvml: NvmlGate | None,
+    only: str,
+    source: SourceSettings,
+    errors: Counter[str],
+) -> Finder | None:
+    """What finds the files of a source that has no globs."""
+    host = socket.gethostname()
+    if source.discover is not None:
+        return GpuOutputsFinder(
+            source,
+            nvml.processes if nvml is not None else frozenset,
+            clock=time.time,
+            steady=time.perf_counter,
+            host=host,
+            procfs=settings.host.proc,
+        )
+    if source.runs is None:
+        return None
+    named = source.runs.folder if isinstance(source.runs, RunsSettings) else None
+    state = state_dir(settings, os.environ)
+    return RunsFinder(
+        source,
+        [Path(named)] if named else run_folders(state, os.environ),
+        descs,
+        errors,
+        clock=time.time,
+        host=host,
+        label_length=settings.limits.label_length,
+        shared=None if named else state,
+        only=only,
     )
 
 
 def build_parts(settings: Settings, pack: Pack, machine: Machine, before: Sequence[Part] = ()) -> list[Part]:
     """What the settings ask for, not yet started, or one of those `before` that runs on."""
     parts: list[Part] = []
+    settings = with_runs(settings)
     collecting = _collecting(settings, machine, before)
     if collecting is not None:
         parts.append(collecting)

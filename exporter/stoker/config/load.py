@@ -15,7 +15,7 @@ from stoker.documents.position import position_of
 from stoker.errors import MistakeError
 
 _SYSTEM = Path("/etc/stoker/stoker.yaml")
-ORIGINS = ("files", "stdin", "kernel", "journal", "ingest", "syslog", "kafka")
+ORIGINS = ("files", "stdin", "kernel", "journal", "ingest", "syslog", "kafka", "runs", "discover")
 """Keys of a source of which exactly one says where its lines come from."""
 _LABELS = ("engine",)
 _STATE = Path("/var/lib/stoker")
@@ -141,7 +141,7 @@ def _check_source(source: SourceSettings, problems: Problems) -> None:
         problems.add(
             source.at.value("name"), "source-name", f"{source.name!r} is no name", "use letters, digits, _ . -"
         )
-    given = [name for name in ORIGINS if getattr(source, name) not in (None, False)]
+    given = [name for name in ORIGINS if getattr(source, name) is not None and (name != "stdin" or source.stdin)]
     if len(given) != 1:
         right = f"set one of {', '.join(ORIGINS)}"
         problems.add(source.at.position, "source-origin", "a source has exactly one origin", right)

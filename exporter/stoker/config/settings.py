@@ -95,8 +95,18 @@ class KafkaSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunsSettings:
+    """The runs under `stoker run` as a source."""
+
+    folder: str | None = setting(
+        None,
+        doc="Their folder; when left out `/var/lib/stoker/runs`, `$STOKER_RUN_DIR` and `runs` in the state directory.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One source of log lines; exactly one of its origins (files, stdin, kernel, journal, ingest, syslog, kafka) says where they come from."""
+    """One source of log lines; exactly one of its origins (files, stdin, kernel, journal, ingest, syslog, kafka, runs, discover) says where they come from."""
 
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
@@ -113,6 +123,14 @@ class SourceSettings:
     )
     kafka: KafkaSettings | None = setting(
         None, doc="Read topics of Kafka: `{brokers: [kafka1:9092], topics: [train-logs]}`."
+    )
+    runs: bool | RunsSettings | None = setting(
+        None,
+        doc="Follow what runs under `stoker run`: `true` or `{folder: …}`. Without such a source there is one named"
+        " `runs`; `false` switches it off.",
+    )
+    discover: Literal["gpu_processes"] | None = setting(
+        None, doc="`gpu_processes` follows the files that processes on a GPU write their output to."
     )
     formats: Literal["auto"] | tuple[str, ...] = setting(
         "auto", doc="`auto` tries every format; a list of names tries only these."

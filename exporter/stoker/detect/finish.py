@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATUSES = ("completed", "failed", "cancelled")
+_UNLESS = {"nonzero": ("cancelled",), "lost": ("completed", "cancelled")}
+"""An exit code above 0, and a run that ended unseen, have failed unless the log itself has said better why."""
 
 
 class Finish:
@@ -45,8 +47,14 @@ class Finish:
     def _reached(self) -> bool:
         return self._planned is not None and self._step is not None and self._step >= self._planned
 
+    def begun(self) -> None:
+        """The run was started again: whatever its end was, it is over."""
+        self.status, self.at, self.when = "", None, None
+
     def end(self, status: str, now: float, when: float | None = None) -> None:
-        """The log says that the run has ended."""
+        """The log, or whoever started the run, says that it has ended; `nonzero` and `lost` are no statuses, see _UNLESS."""
+        if status in _UNLESS:
+            status = self.status if self.status in _UNLESS[status] else "failed"
         if status in STATUSES and status != self.status:
             self.status, self.at, self.when = status, now, now if when is None else when
 

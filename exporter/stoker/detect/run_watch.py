@@ -164,8 +164,11 @@ class RunWatch:
             self._active(when)
 
     def _finished(self, labels: Labels, value: float, when: float, now: float) -> None:
-        if value > 0:
-            self._finish.end(dict(labels).get("status", ""), now, when)
+        status = dict(labels).get("status", "")
+        if value > 0 and status == "begun":
+            self._finish.begun()
+        elif value > 0:
+            self._finish.end(status, now, when)
 
     def readings(self, now: float) -> Iterator[Reading]:
         """What the detectors say at `now`; what they cannot say yet is left out."""

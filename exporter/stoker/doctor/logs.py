@@ -36,6 +36,12 @@ def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Itera
                 yield kernel(path, topic)
                 continue
             patterns: tuple[str, ...] = (path,)
+        elif source.runs is not None:
+            yield Finding(topic, State.OK, "follows what runs under `stoker run`")
+            continue
+        elif source.discover is not None:
+            yield Finding(topic, State.OK, "follows the files that processes on a GPU write to")
+            continue
         elif source.files is not None:
             patterns = tuple(map(str, source.files))
         else:

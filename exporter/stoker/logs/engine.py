@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stoker.logs.engine_source import Source
+from stoker.logs.engine_source import FindFiles, Source
 from stoker.logs.origin_ingest import Ingest
 from stoker.logs.state import StateFile
 from stoker.logs.store import Store
@@ -73,6 +73,7 @@ class LogEngine:
         descs: the catalogue.
         watches: makes the detectors of a family of metrics (`stoker_train_`, `stoker_serve_`) for a source.
         identify: index and uuid of the GPU at a PCI address (`0000:91:00.0`), where it is known.
+        find: makes what finds the files of a source that has no globs.
         folder: where the state is kept; None keeps it in memory.
         host: of this machine, for the names of runs.
         clock: seconds since the epoch.
@@ -88,6 +89,7 @@ class LogEngine:
         *,
         watches: Mapping[str, Callable[[SourceSettings], Watch]],
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
+        find: FindFiles = lambda *_: None,
         folder: Path | None,
         host: str,
         clock: Callable[[], float] = time.time,
@@ -107,7 +109,17 @@ class LogEngine:
         def build() -> tuple[Store, list[Source]]:
             store = Store(metrics, descs, settings.limits, kinds, watches, identify)
             return store, [
-                Source(each, formats[str(each.name)], settings.limits, store, self._lock, clock, host, self._woken.set)
+                Source(
+                    each,
+                    formats[str(each.name)],
+                    settings.limits,
+                    store,
+                    self._lock,
+                    clock,
+                    host,
+                    wake=self._woken.set,
+                    find=find,
+                )
                 for each in settings.sources
             ]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.logs.engine_totals import StreamReading, Totals
-from stoker.logs.identity import identify
+from stoker.logs.identity import Identity, identify
 from stoker.logs.interpreter import Interpreter
 from stoker.logs.origin import Intake
 from stoker.logs.origins import origin_of
@@ -17,10 +18,12 @@ from stoker.metrics import Observation, Sample, own
 from stoker.metrics.longest import LongestGap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections import Counter
+    from collections.abc import Iterable, Mapping
     from threading import Lock
 
     from stoker.config.settings import Limits, SourceSettings
+    from stoker.logs.finder import Finder
     from stoker.logs.formats import CompiledFormats
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ _SERIES = ("series_limit", "label_cut", "unknown_metric")
 _FILES = ("unreadable", "read", "directory", "no_file", "compressed", "vanished")
 _STREAMS = ("stream_limit", "repeated", "dropped", "connections")
 _REASONS = (*_LINES, *_SERIES, *_FILES, *_STREAMS, "unavailable", "internal")
+FindFiles = Callable[["SourceSettings", "Counter[str]"], "Finder | None"]
+"""Makes what finds the files of a source, given its settings and its errors by reason; None where its globs do."""
 
 
 class Source:
@@ -51,9 +56,10 @@ class Source:
         clock: seconds since the epoch.
         host: of this machine.
         wake: called, from any thread, when something was pushed that should not wait for the next look.
+        find: see FindFiles.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - wiring is constructor arguments
         self,
         settings: SourceSettings,
         formats: CompiledFormats,
@@ -62,7 +68,9 @@ class Source:
         lock: Lock,
         clock: Callable[[], float],
         host: str,
+        *,
         wake: Callable[[], None] = lambda: None,
+        find: FindFiles = lambda *_: None,
     ) -> None:
         self.settings = settings
         self.name = str(settings.name)
@@ -83,11 +91,22 @@ class Source:
         self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
         self._gaps = LongestGap()
         self._alive_line: float | None = None
+        self._finder = find(settings, self.totals.errors)
         intake = Intake(
-            settings, limits, host, clock, self._begin, self._feed, self._record, self._flush, self._lose, wake
+            settings,
+            limits,
+            host,
+            clock,
+            self._begin,
+            self._feed,
+            self._record,
+            self._flush,
+            self._lose,
+            self._say,
+            wake,
         )
         self._intake = intake
-        self.origin = origin_of(intake, self.totals.errors)
+        self.origin = origin_of(intake, self.totals.errors, self._finder)
 
     def turn(self, steady: float, stopping: Callable[[], bool] = lambda: False) -> None:
         """Read what is there, within bounds; `behind` says afterwards whether there is more.
@@ -104,6 +123,16 @@ class Source:
         except SourceError as error:
             self._fail("unavailable" if isinstance(error, UnavailableError) else "read", str(error))
 
+    def _say(self, said: Iterable[tuple[str, Observation]]) -> None:
+        for log_name, observation in said:
+            with self._lock:
+                stream = Stream(self.settings, self._identity(log_name), self.totals.errors)
+                self._store.apply(stream, [observation], self._clock())
+
+    def _identity(self, log_name: str, host: str = "") -> Identity:
+        found = self._finder.identity(log_name) if self._finder is not None else None
+        return found or identify(self.settings, log_name, host or self._host)
+
     def _fail(self, reason: str, says: str) -> None:
         """Count and log a failure once, for as long as it lasts."""
         self.behind, self.files = False, 0
@@ -114,7 +143,7 @@ class Source:
         self.says = says
 
     def _begin(self, path: str, host: str) -> StreamReading:
-        identity = identify(self.settings, path, host or self._host)
+        identity = self._identity(path, host)
         return StreamReading(Stream(self.settings, identity, self.totals.errors), self._interpreter)
 
     def _interpreter(self) -> Interpreter:
@@ -191,6 +220,8 @@ class Source:
         if self._looked or self.says:  # before the first turn has ended nobody knows how much there is to read
             yield Sample(own.LOG_LAG, (name,), self.lag)
             yield Sample(own.LOG_FILES, (name,), self.files)
+        if self._finder is not None:
+            yield from self._finder.samples(now)
         yield Sample(own.LOG_ROTATIONS, (name,), self.rotations)
         yield Sample(own.LOG_TRUNCATIONS, (name,), self.truncations)
         if totals.last_line is not None:

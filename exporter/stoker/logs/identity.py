@@ -63,3 +63,27 @@ def identify(source: SourceSettings, path: str, host: str, environment: Mapping[
         service=service or str(source.name),
         engine=str(source.labels.get("engine", "")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the environment of a process says of the job that it belongs to; an empty one is left out."""
+
+    run: str = ""
+    rank: str = ""
+
+
+def job_of(environment: Mapping[str, str]) -> Job:
+    """The id of the Slurm job, else the name of the pod, else torchrun's id, and the process's rank in it."""
+    rank = environment.get("RANK", "")
+    tasks = environment.get("SLURM_STEP_NUM_TASKS") or environment.get("SLURM_NTASKS") or "1"
+    if job := environment.get("SLURM_JOB_ID"):
+        # the script of a job is no rank of it, and a step of one task is all of it
+        alone = tasks == "1" or "SLURM_STEP_ID" not in environment
+        return Job(job, rank or ("" if alone else environment.get("SLURM_PROCID", "")))
+    if "KUBERNETES_SERVICE_HOST" in environment:
+        pod = environment.get("POD_NAME") or environment.get("HOSTNAME", "")
+        if pod:
+            return Job(pod, rank)
+    elastic = environment.get("TORCHELASTIC_RUN_ID", "")
+    return Job("" if elastic == "none" else elastic, rank)

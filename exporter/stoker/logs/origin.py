@@ -7,12 +7,13 @@ what it lost and keeps its position. It knows no formats and no series.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stoker.config.settings import Limits, SourceSettings
 from stoker.logs.engine_totals import StreamReading
+from stoker.metrics import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Intake:
         record: takes whole lines of a stream, their time whatever they name, and whether an earlier life has counted them already.
         flush: says that the last line of a stream has ended.
         lose: counts what could not be used, by reason.
+        say: takes observations that no line makes, each with the name of the log that it is about.
         wake: tells the engine that something has come that should not wait for its next look; any thread may.
     """
 
@@ -42,6 +44,7 @@ class Intake:
     record: Callable[[StreamReading, bytes, float | None, bool], None]
     flush: Callable[[StreamReading], None]
     lose: Callable[[str, int], None]
+    say: Callable[[Iterable[tuple[str, Observation]]], None]
     wake: Callable[[], None]
 
 

@@ -1,19 +1,18 @@
-"""Files that match globs, each a stream with an interpreter of its own that goes on across rotation and restart."""
+"""Files, each a stream with an interpreter of its own that goes on across rotation and restart."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from stoker.logs.origin import Origin
-from stoker.sources.files import Event, Follower
 from stoker.sources.files_archives import Archive
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Mapping
 
     from stoker.logs.engine_totals import StreamReading
     from stoker.logs.origin import Intake
+    from stoker.sources.files import Event, Follower
     from stoker.sources.files_followed import FollowedFile
 
 _CONTEXT = 262_144
@@ -24,13 +23,11 @@ class Files(Origin):
     """See the module.
 
     Args:
-        patterns: globs.
-        from_beginning: whether files older than the first start are read whole.
-        errors: counts what went wrong, by reason.
+        follower: follows the files.
     """
 
-    def __init__(self, patterns: tuple[str, ...], *, from_beginning: bool, errors: Counter[str]) -> None:
-        self._follower = Follower(patterns, from_beginning=from_beginning, errors=errors)
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
         self._readings: dict[FollowedFile | Archive, StreamReading] = {}
         self._former: dict[str, StreamReading] = {}
         self._restored = False

@@ -5,34 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stoker.logs.origin_files import Files
+from stoker.logs.origin_found import Found
 from stoker.logs.origin_ingest import Ingest
 from stoker.logs.origin_journal import SystemJournal
 from stoker.logs.origin_kafka import Topics
 from stoker.logs.origin_kernel import Kernel
 from stoker.logs.origin_stdin import Stdin
 from stoker.logs.origin_syslog import Syslog
+from stoker.sources.files import Follower
 from stoker.sources.kernel import is_device
 
 if TYPE_CHECKING:
     from collections import Counter
 
+    from stoker.logs.finder import Finder
     from stoker.logs.origin import Intake, Origin
 
 
-def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
+def origin_of(intake: Intake, errors: Counter[str], finder: Finder | None = None) -> Origin:
     """The origin of a source, not yet open.
 
     Args:
         intake: of the source.
         errors: of the source, by reason; a follower of files counts there itself.
+        finder: finds its files, where no globs do.
     """
     settings = intake.settings
+    if finder is not None:
+        return Found(intake, finder, errors)
     if settings.kernel is not None:
         path = str(settings.kernel.path)
         if is_device(path):
             return Kernel(path, intake.clock)
         # the kernel's file is history since boot, as the device is
-        return Files((path,), from_beginning=True, errors=errors)
+        return Files(Follower((path,), from_beginning=True, errors=errors))
     if settings.journal is not None:
         return SystemJournal(intake, settings.journal)
     if settings.ingest is not None:
@@ -44,4 +50,4 @@ def origin_of(intake: Intake, errors: Counter[str]) -> Origin:
     if settings.stdin:
         return Stdin()
     patterns = tuple(str(each) for each in settings.files or ())
-    return Files(patterns, from_beginning=settings.from_ == "beginning", errors=errors)
+    return Files(Follower(patterns, from_beginning=settings.from_ == "beginning", errors=errors))

@@ -55,6 +55,12 @@ LOG_ROTATIONS = Desc(
 LOG_TRUNCATIONS = Desc(
     "stoker_log_truncations_total", Kind.COUNTER, "Files cut to a smaller size in place", ("source",)
 )
+LOG_OUTPUTS = Desc(
+    "stoker_log_outputs",
+    Kind.GAUGE,
+    "Standard outputs and errors of processes on a GPU by what they lead to; only files are followed",
+    ("source", "kind"),
+)
 STATE_WRITABLE = Desc(
     "stoker_state_writable",
     Kind.GAUGE,
@@ -86,6 +92,7 @@ DESCS: tuple[Desc, ...] = (
     LOG_GAP_MAX,
     LOG_ROTATIONS,
     LOG_TRUNCATIONS,
+    LOG_OUTPUTS,
     STATE_WRITABLE,
     HTTP_REQUESTS,
     CONFIG_RELOAD_SUCCESSFUL,

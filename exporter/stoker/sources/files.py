@@ -18,7 +18,7 @@ from stoker.sources.files_position import Position, digest
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +60,21 @@ class Follower:
         patterns: globs.
         from_beginning: whether files older than the first start are read whole.
         errors: counts what went wrong, by reason.
+        find: gives the files in place of the patterns, the older ones of a log first; told the seconds of a steady clock.
+        log_of: gives the name under which a file was written, see FollowedFile.
     """
 
-    def __init__(self, patterns: tuple[str, ...], *, from_beginning: bool, errors: Counter[str]) -> None:
-        self._globs = Globs(patterns)
+    def __init__(
+        self,
+        patterns: tuple[str, ...],
+        *,
+        from_beginning: bool,
+        errors: Counter[str],
+        find: Callable[[float], Iterable[str]] | None = None,
+        log_of: Callable[[str], str] = str,
+    ) -> None:
+        self._find = find or Globs(patterns).paths
+        self._log_of = log_of
         self._from_beginning = from_beginning
         self._errors = errors
         self._files: dict[tuple[int, int], FollowedFile] = {}
@@ -166,7 +177,7 @@ class Follower:
         names: dict[tuple[int, int], _Seen] = {}
         wrong: set[tuple[str, str]] = set()
         self._packed = []
-        for path in self._globs.paths(now):
+        for path in self._find(now):
             try:
                 status = os.stat(path)
             except OSError as error:
@@ -213,8 +224,14 @@ class Follower:
             if file is not None:
                 yield Event("opened", file)
                 if file.log != file.path:
-                    yield from self._news(file)  # the rest of a copy is older than what its original has now
+                    yield from self._older(file)
         self._first = False
+
+    def _older(self, file: FollowedFile) -> Iterator[Event]:
+        """What a rotated file or a copy has is older than what its original has now: all of it is read first."""
+        yield from self._news(file)
+        while self._files.get(file.identity) is file and file.size > file.offset:
+            yield from self._news(file)
 
     def _rest(self, file: FollowedFile) -> Iterator[Event]:
         """Close a file in which nothing happens; it is opened again when its size or time changes."""
@@ -235,6 +252,7 @@ class Follower:
         self._wrong.discard((path, "unreadable"))
         try:
             file = FollowedFile(path, descriptor, 0)
+            file.log = self._log_of(path)
             file.offset = file.start = self._start(file)
             file.position()
         except OSError as error:
@@ -312,7 +330,7 @@ class Follower:
                 del self._files[file.identity]
                 continue
             file.named = False
-            self.rotations += 1
+            self.rotations += path != position.path
             yield Event("opened", file)
         self._unsought = {}
 
@@ -321,7 +339,7 @@ class Follower:
         if file.named:
             file.named, file.quiet_since = False, 0.0
             removed = os.fstat(file.descriptor).st_nlink == 0
-            self.rotations += not removed or os.path.lexists(file.path)
+            self.rotations += (not removed or os.path.lexists(file.path)) and not _has_name(file)
             if removed and not os.path.lexists(file.path):
                 self._errors["vanished"] += 1
                 log.info("followed file vanished path=%s", file.path)
@@ -373,6 +391,15 @@ class Follower:
             self._positions[file.identity] = position
             os.close(file.descriptor)
         self._files.clear()
+
+
+def _has_name(file: FollowedFile) -> bool:
+    """Whether the file is where it was: it is only not asked for any more."""
+    try:
+        status = os.stat(file.path)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == file.identity
 
 
 def _sibling(position: Position) -> str:
