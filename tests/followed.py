@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from stoker.logs.engine_source import FindFiles
     from stoker.logs.store_runs import Watch
     from stoker.metrics import Sample
 
@@ -97,6 +98,7 @@ class Followed:
         clock: shared between the lives of an engine.
         identify: see LogEngine.
         formats: see FORMATS.
+        find: see LogEngine.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Followed:
         clock: Clock | None = None,
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
         formats: Mapping[str, FormatSpec] = FORMATS,
+        find: FindFiles = lambda *_: None,
     ) -> None:
         self.clock = clock or Clock(1_700_000_000.0)
         problems = Problems()
@@ -119,6 +122,7 @@ class Followed:
             DESCS,
             watches=WATCHES,
             identify=identify,
+            find=find,
             folder=state,
             host="h",
             clock=self.clock,

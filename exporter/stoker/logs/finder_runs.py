@@ -228,7 +228,7 @@ class RunsFinder:
                 "stoker_train_duration_seconds": max(0.0, until - record.started),
                 "stoker_train_exit_code": record.exit_code,
                 "stoker_train_end_unknown": float(run.state == "lost"),
-                "stoker_train_output_lost_bytes_total": record.lost_bytes,
+                "stoker_train_output_lost_bytes": record.lost_bytes,
             }
             for metric, value in plain.items():
                 if value is not None:
