@@ -136,7 +136,7 @@ def test_a_gigabyte_goes_through(bench: Bench) -> None:
         process = subprocess.Popen([*head, sys.executable, "-c", writes], stdout=subprocess.PIPE)
         assert process.stdout is not None
         size = 0
-        while data := process.stdout.read1(1 << 20):
+        while data := os.read(process.stdout.fileno(), 1 << 20):
             size += len(data)
         process.stdout.close()
         assert process.wait(PATIENCE) == 0
