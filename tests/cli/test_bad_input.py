@@ -92,6 +92,21 @@ BAD = {
         1,
         "range: spike_factor is not above zero; write a number such as 6",
     ),
+    "a source that discovers what nobody knows": (
+        "sources: [{name: a, discover: gpu_process}]\n",
+        1,
+        "discover is the text 'gpu_process'; it has to be one of gpu_processes",
+    ),
+    "runs that are neither on nor a mapping": (
+        "sources: [{name: a, runs: 5}]\n",
+        1,
+        "runs is a whole number; it has to be true or false or a mapping",
+    ),
+    "a source of runs and files": (
+        "sources: [{name: a, runs: true, files: [/x]}]\n",
+        1,
+        "set files, stdin, kernel, runs or discover",
+    ),
     "a source without origin": ("sources: [{name: a}]\n", 1, "source-origin: a source has exactly one origin"),
     "a source with two": ("sources: [{name: a, stdin: true, journal: {}}]\n", 1, "source-origin: a source has exactly"),
     "syslog on no address": ("sources: [{name: a, syslog: {listen: here}}]\n", 1, "listen: here is no address; write"),

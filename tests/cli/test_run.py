@@ -93,6 +93,13 @@ def test_a_wrong_flag_is_one_line_and_runs_nothing(arguments: list[str], says: s
     assert not list(bench.runs.glob("*")) or "--dir" in arguments
 
 
+def test_a_configuration_that_is_wrong_keeps_no_command_from_running(bench: Bench) -> None:
+    bench.config.write_text("hosst: {}\n")
+    done = bench.run("--", "echo", "hi", env={**os.environ, "XDG_STATE_HOME": str(bench.state)})
+    assert (done.returncode, done.stdout) == (0, b"hi\n")
+    assert b"hosst" in done.stderr
+
+
 def test_arguments_of_the_command_are_its_own(bench: Bench) -> None:
     done = bench.run("--name", "a", "--", PYTHON, "-c", "import sys; print(sys.argv[1:])", "--name", "b", "--", "-x")
     assert done.stdout == b"['--name', 'b', '--', '-x']\n"

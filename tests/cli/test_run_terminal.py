@@ -80,7 +80,7 @@ def test_every_key_reaches_a_command_that_wants_them_raw(
 
 def test_ctrl_c_interrupts_the_command(bench: Bench, on_terminal: Callable[[list[str]], OnTerminal]) -> None:
     program = (
-        "import time\nprint('ready', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(9)"
+        "import time\ntry: print('ready', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(9)"
     )
     seen = on_terminal(bench.command("--", PYTHON, "-c", program))
     seen.until(b"ready")
@@ -95,8 +95,8 @@ def test_ctrl_c_interrupts_whatever_is_redirected(
 ) -> None:
     ready = bench.runs.parent / "ready"
     program = (
-        f"import time, pathlib\npathlib.Path({str(ready)!r}).write_text('x')\n"
-        "try: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(9)"
+        f"import time, pathlib\ntry: pathlib.Path({str(ready)!r}).write_text('x'); time.sleep(60)\n"
+        "except KeyboardInterrupt: raise SystemExit(9)"
     )
     shell = on_terminal(["bash", "--norc", "--noprofile", "-i"])
     shell.until(b"prompt> ")

@@ -40,4 +40,5 @@ def test_there_are_pages_with_configurations() -> None:
         "watch-a-gpu-node",
         "get-logs-in",
         "beside-elk",
+        "watch-a-run",
     }

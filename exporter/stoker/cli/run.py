@@ -143,20 +143,18 @@ def _relayed(command: list[str], folder: Path, base: str, record: RunRecord) -> 
     path = folder / f"{base}.json"
 
     def beat(lost: int) -> None:
-        if lost:
+        if lost or not path.exists():
             write_record(path, replace(record, lost_bytes=lost))
         else:
             os.utime(path)
 
     log = RunLog(str(folder / f"{base}.log"), begin=lambda: write_record(path, record), beat=beat)
-    terminals = frozenset(number for number in (0, _OUT, _ERR) if os.isatty(number))
-    shown = terminals & {_OUT, _ERR}
-    terminal = Terminal(min(shown), reads=0 in terminals) if shown else None
+    terminal, terminals = _terminal()
     signals = Signals(terminal)
-    child = run_child.start(command, terminal, terminals if shown else frozenset(), signals.before)
+    child = run_child.start(command, terminal, terminals, signals.before)
     sources = [(source, number) for number, source in child.outputs.items()]
     if terminal is not None:
-        sources.append((terminal.master, min(shown)))
+        sources.append((terminal.master, terminal.outer))
     outputs = [Output(source, target, log.write, alone=len(sources) == 1) for source, target in sources]
     log.start()
     relay = Relay(child, outputs, terminal, signals.wake, signals.stop)
@@ -171,8 +169,8 @@ def _relayed(command: list[str], folder: Path, base: str, record: RunRecord) -> 
         write_record(path, replace(record, ended=ended, exit_code=code, lost_bytes=lost))
 
     in_time = log.close(end, _PATIENCE)
-    if relay.error:
-        _say(f"{command[0]}: {os.strerror(relay.error)}")
+    if child.error:
+        _say(f"{command[0]}: {os.strerror(child.error)}")
     for output in outputs:
         if output.says:
             _say(f"output {output.target} could not be passed on: {output.says}")
@@ -181,6 +179,18 @@ def _relayed(command: list[str], folder: Path, base: str, record: RunRecord) -> 
     elif log.says or not in_time:
         _say(f"{path}: {log.says or 'the disk hangs'}: how this run ended may stay unknown")
     return code
+
+
+def _terminal() -> tuple[Terminal | None, frozenset[int]]:
+    """The command's terminal, where we show what it writes on one, and which of 0, 1 and 2 it takes the place of."""
+    found = frozenset(number for number in (0, _OUT, _ERR) if os.isatty(number))
+    shown = found & {_OUT, _ERR}
+    if not shown:
+        return None, frozenset()
+    try:
+        return Terminal(min(shown), reads=0 in found), found
+    except OSError:
+        return None, frozenset()  # a container without /dev/pts: the command has to do with pipes
 
 
 def _say(text: str) -> None:

@@ -80,7 +80,7 @@ class Signals:
 
     def _send(self, number: int) -> None:
         assert self._child is not None
-        if self._child.pid:
+        if self._child.pid:  # none when it could not even be forked
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self._child.pid, number)
 

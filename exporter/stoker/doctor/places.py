@@ -30,7 +30,7 @@ def configuration(file: Path | None, problems: Sequence[Problem]) -> Finding:
         says = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in it, the first: {problems[0]}"
         return Finding("configuration", State.BROKEN, says, "`stoker check` shows them all")
     if file is None:
-        says = "no stoker.yaml: the defaults hold, and no log is followed"
+        says = "no stoker.yaml: the defaults hold, and only what runs under `stoker run` is followed"
         return Finding(
             "configuration",
             State.DEGRADED,

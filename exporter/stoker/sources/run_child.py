@@ -50,23 +50,29 @@ class Child:
     Attributes:
         outputs: descriptors of its standard output and error where they are pipes, by its number of them.
         news: a descriptor that can be read when there is news.
-        pid: the command's, once news has told it.
+        pid: the command's.
+        error: the errno with which it could not be started; 0 when it was.
     """
 
     def __init__(self, outputs: dict[int, int], news: int) -> None:
         self.outputs = outputs
         self.news = news
-        self.pid = 0
+        self.pid = self.error = 0
+        while not self.pid and self.read_news() is not None:
+            pass
 
-    def read_news(self) -> list[News]:
-        """What has become of the command since; nothing more will, once it ended."""
-        found = []
-        data = os.read(self.news, _MESSAGE.size * 64)
-        for kind, value, _ in _MESSAGE.iter_unpack(data):
-            found.append(News(_KINDS[kind], value))
-            if found[-1].kind == "started":
-                self.pid = value
-        return found
+    def read_news(self) -> News | None:
+        """What has become of the command since; None when whoever would tell is gone."""
+        data = os.read(self.news, _MESSAGE.size)
+        if not data:
+            return None
+        kind, value, _ = _MESSAGE.unpack(data)
+        news = News(_KINDS[kind], value)
+        if news.kind == "started":
+            self.pid = value
+        elif news.kind == "failed":
+            self.error = value
+        return news
 
 
 def start(command: Sequence[str], terminal: Terminal | None, terminals: frozenset[int], mask: set[int]) -> Child:

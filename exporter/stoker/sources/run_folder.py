@@ -66,18 +66,18 @@ def choose(state: Path, env: Mapping[str, str]) -> Path:
 
 
 def share(state: Path) -> None:
-    """Make the folder below root's state directory one that every user may have runs in, as /tmp is.
+    """Make the folder below the state directory; root's, and the node's, is one that every user may have runs in, as /tmp is.
 
     Raises:
         OSError: when it cannot be made.
     """
     folder = state / "runs"
     folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and folder != SHARED:
         return
     for path, bits in ((folder, 0o1777), (state, 0o011)):
         status = path.lstat()
-        if stat.S_ISDIR(status.st_mode) and status.st_uid == 0:
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
             path.chmod(stat.S_IMODE(status.st_mode) | bits)
 
 

@@ -146,8 +146,6 @@ class Relay:
         self._keys = b""
         self._open = terminal is not None and terminal.reads
         self._raw = False
-        self.error = 0
-        """The errno with which the command could not be started; 0 when it was."""
 
     def run(self) -> int:
         """Pass everything on until the command has ended; its exit code."""
@@ -214,16 +212,15 @@ class Relay:
 
     def _news(self) -> int | None:
         news = self._child.read_news()
-        for each in news:
-            if each.kind == "failed":
-                self.error = each.value
-            elif each.kind == "ended":
-                return each.value
-            elif each.kind == "stopped" and self._terminal is not None:
-                self._terminal.leave()
-                self._stop()
-                self._enter()
-        return None if news else _KILLED  # whoever would tell has been killed
+        if news is None:
+            return _KILLED  # whoever would tell has been
+        if news.kind == "ended":
+            return news.value
+        if news.kind == "stopped" and self._terminal is not None:
+            self._terminal.leave()
+            self._stop()
+            self._enter()
+        return None
 
     def close(self) -> None:
         """Let go of everything."""
