@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -85,6 +86,7 @@ class OnTerminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as in a window, whatever runs the tests
                 os.execvpe(command[0], command, {**os.environ, **(env or {})})
             finally:
                 os._exit(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from running import Bench, OnTerminal, wait_for
+from stoker.sources.processes import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,13 +115,16 @@ def test_ctrl_c_interrupts_whatever_is_redirected(
     assert bench.record()["exit_code"] == 9
 
 
-def test_ctrl_z_stops_the_job_and_fg_goes_on(bench: Bench, on_terminal: Callable[[list[str]], OnTerminal]) -> None:
+@pytest.mark.parametrize("redirection", ["", "| cat"], ids=["terminal", "pipe"])
+def test_ctrl_z_stops_the_job_and_fg_goes_on(
+    redirection: str, bench: Bench, on_terminal: Callable[[list[str]], OnTerminal]
+) -> None:
     shell = on_terminal(["bash", "--norc", "--noprofile", "-i"])
     shell.until(b"prompt> ")
     script = bench.runs.parent / "asks.sh"
     script.write_text("echo be''gin; read line; echo go''t $line; exit 4\n")
     command = " ".join(bench.command("--", "sh", str(script)))
-    shell.type(command.encode() + b"\r")
+    shell.type(f"{command} {redirection}\r".encode())
     shell.until(b"begin\r\n")
     shell.type(b"\x1a")
     shell.until(b"Stopped")
@@ -131,8 +137,38 @@ def test_ctrl_z_stops_the_job_and_fg_goes_on(bench: Bench, on_terminal: Callable
     shell.type(b"more\r")
     shell.until(b"got more\r\n")
     shell.until(b"prompt> ")
-    shell.type(b"echo code:$?\r")
-    shell.until(b"code:4\r\n")
+    assert bench.record()["exit_code"] == 4
+    if not redirection:
+        shell.type(b"echo code:$?\r")
+        shell.until(b"code:4\r\n")
+
+
+@pytest.mark.parametrize("redirection", ["", "< /dev/null"], ids=["terminal", "no input"])
+def test_a_command_that_is_killed_from_outside_while_it_is_stopped_ends(
+    redirection: str, bench: Bench, on_terminal: Callable[[list[str]], OnTerminal]
+) -> None:
+    shell = on_terminal(["bash", "--norc", "--noprofile", "-i"])
+    shell.until(b"prompt> ")
+    command = " ".join(bench.command("--", "sleep", "60"))
+    shell.type(f"{command} {redirection}\r".encode())
+    wait_for(lambda: list(bench.runs.glob("*.json")) and bench.record())
+    shell.type(b"\x1a")
+    shell.until(b"Stopped")
+    shell.until(b"prompt> ")
+    shell.type(b"kill %1; fg; echo code:$?\r")
+    shell.until(b"code:143\r\n")
+    assert bench.record()["exit_code"] == 143
+
+
+def test_what_runs_on_a_terminal_ends_with_a_stoker_run_that_is_killed(
+    bench: Bench, on_terminal: Callable[[list[str]], OnTerminal]
+) -> None:
+    seen = on_terminal(bench.command("--", "sh", "-c", "echo pid:$$:; sleep 60"))
+    seen.until(b"pid:")
+    pid = int(seen.until(b":"))
+    os.kill(seen.pid, signal.SIGKILL)
+    wait_for(lambda: process(pid) is None)
+    assert bench.record()["ended"] is None
 
 
 def test_the_terminal_is_as_it_was_afterwards(bench: Bench, on_terminal: Callable[[list[str]], OnTerminal]) -> None:

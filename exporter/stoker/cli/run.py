@@ -188,7 +188,7 @@ def _terminal() -> tuple[Terminal | None, frozenset[int]]:
     if not shown:
         return None, frozenset()
     try:
-        return Terminal(min(shown), reads=0 in found), found
+        return Terminal(min(shown), reads=0 in found, alone=_OUT in found), found
     except OSError:
         return None, frozenset()  # a container without /dev/pts: the command has to do with pipes
 

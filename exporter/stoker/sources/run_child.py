@@ -152,6 +152,15 @@ def _lead(command: Sequence[str], after: dict[int, int], mask: set[int], writer:
     for descriptor in (0, 1, 2, *(each for each in after.values() if each != terminal.slave), terminal.master):
         os.dup2(nothing, descriptor)
     _tell(writer, b"p", pid)
+
+    def hang_up(*_: object) -> None:
+        # whoever held the other end of the terminal is gone: the kernel tells the leader alone
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGHUP)
+            os.killpg(pid, signal.SIGCONT)
+
+    signal.signal(signal.SIGHUP, hang_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     _watch(pid, writer)
     os._exit(0)
 

@@ -22,20 +22,23 @@ class Terminal:
     Args:
         outer: descriptor of the user's terminal.
         reads: whether the user's terminal is the command's standard input, too.
+        alone: whether nobody but the command shows anything on it; in a pipeline others do.
 
     Attributes:
         master, slave: the two ends of the command's terminal.
     """
 
-    def __init__(self, outer: int, *, reads: bool) -> None:
+    def __init__(self, outer: int, *, reads: bool, alone: bool) -> None:
         self.outer = outer
         self.reads = reads
+        self._whole = reads and alone
         self._before = termios.tcgetattr(outer)
         self._raw = False
         self.master, self.slave = os.openpty()
         inner: list[Any] = termios.tcgetattr(outer)
-        if not reads:
+        if not self._whole:
             inner[_OUTPUT] &= ~termios.OPOST  # the user's terminal goes on with that
+        if not reads:
             inner[_LOCAL] &= ~termios.ECHO
         termios.tcsetattr(self.slave, termios.TCSANOW, inner)
         self.resize()
@@ -61,6 +64,10 @@ class Terminal:
             with suppress(termios.error):
                 self._before = termios.tcgetattr(self.outer)
                 tty.setraw(self.outer, termios.TCSADRAIN)
+                if not self._whole:
+                    raw = termios.tcgetattr(self.outer)
+                    raw[_OUTPUT] = self._before[_OUTPUT]
+                    termios.tcsetattr(self.outer, termios.TCSADRAIN, raw)
                 self._raw = True
         return self._raw
 
