@@ -165,7 +165,10 @@ def test_a_log_that_cannot_grow_costs_the_command_nothing(bench: Bench) -> None:
 
 
 def test_a_folder_that_is_gone_costs_the_command_nothing(bench: Bench) -> None:
-    program = f"import shutil; print('a'); shutil.rmtree({str(bench.runs)!r}, ignore_errors=True)"
+    program = (
+        "import os, shutil\nprint('a', flush=True)\n"
+        f"while os.path.exists({str(bench.runs)!r}): shutil.rmtree({str(bench.runs)!r}, ignore_errors=True)"
+    )
     done = bench.run("--", PYTHON, "-c", program)
     assert (done.returncode, done.stdout) == (0, b"a\n")
     assert done.stderr.startswith(b"stoker run: ")
