@@ -27,7 +27,7 @@ SIZE = 64 << 20
 _QUEUE = 16 << 20
 _PATIENCE = 1.0
 """Seconds that the command may be held up by a disk that does not take more; once, until it takes something again."""
-_TOGETHER = 1 << 20
+_TOGETHER = 1 << 16
 _LINE = 1 << 20
 """Bytes beyond its size that a log may have because a line has not ended."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stoker.sources.run_child import Child
     from stoker.sources.run_terminal import Terminal
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
 _KEYS = 4096
 _HELD = 65536
 _QUIET = 1.0
