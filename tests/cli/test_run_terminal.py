@@ -166,6 +166,7 @@ def test_what_runs_on_a_terminal_ends_with_a_stoker_run_that_is_killed(
     seen = on_terminal(bench.command("--", "sh", "-c", "echo pid:$$:; sleep 60"))
     seen.until(b"pid:")
     pid = int(seen.until(b":"))
+    wait_for(lambda: list(bench.runs.glob("*.json")))
     os.kill(seen.pid, signal.SIGKILL)
     wait_for(lambda: process(pid) is None)
     assert bench.record()["ended"] is None
