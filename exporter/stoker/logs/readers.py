@@ -9,21 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stoker.logs.readers_bar import KerasReader
+from stoker.logs.readers_boosting import BoostingReader
+from stoker.logs.readers_columns import ColumnsReader
 from stoker.logs.readers_csv import CsvReader
 from stoker.logs.readers_dict import DictReader, TrainerReader
+from stoker.logs.readers_epochs import EpochsReader
 from stoker.logs.readers_kernel import KernelReader
 from stoker.logs.readers_requests import RayServeReader
 from stoker.logs.readers_table import LightningReader
 from stoker.logs.readers_torchrun import TorchrunReader
 from stoker.logs.readers_traceback import TracebackReader
+from stoker.logs.readers_ultralytics import UltralyticsReader
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Reader
 
 
 READERS: dict[str, type[Reader]] = {
+    "boosting": BoostingReader,
+    "columns": ColumnsReader,
     "csv": CsvReader,
     "dict": DictReader,
+    "epochs": EpochsReader,
     "hf_trainer": TrainerReader,
     "keras": KerasReader,
     "kernel": KernelReader,
@@ -31,5 +38,6 @@ READERS: dict[str, type[Reader]] = {
     "ray_serve": RayServeReader,
     "torchrun": TorchrunReader,
     "traceback": TracebackReader,
+    "ultralytics": UltralyticsReader,
 }
 """A new reader is one class and one row here."""

@@ -17,6 +17,9 @@ _PAIR = re.compile(
     r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, device='[^']*')?\)?\s*(?=[,}])"""
 )
 _START = re.compile(r"\{\s*['\"]")
+# "val": {"loss": 0.6}
+_EVAL_PARENT = re.compile(r"['\"](?:val|valid|validation|eval|evaluation|test)['\"]\s*:\s*$")
+_NEAR = 30
 # ... behind the last dictionary: words, but for those of a bar: "  2%|2  | 20/1000 [00:10<08:20,  1.98it/s]", or in brackets
 _GOES_ON = re.compile(r"(?<![<\d.?/(\[])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
 _MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
@@ -60,9 +63,16 @@ class DictReader:
         if not starts or quoted(text, starts[0]) or _GOES_ON.search(text, text.rfind("}") + 1):
             return None
         found = None
+        around: dict[str, str] = {}
         for number, start in enumerate(starts):
             end = starts[number + 1] if number + 1 < len(starts) else len(text)
-            got = self._dictionary(dict(_PAIR.findall(text, start, end)), line.number)
+            numbers = dict(_PAIR.findall(text, start, end))
+            if "}" not in text[start:end] and end < len(text):
+                around |= numbers  # the next one stands inside this one
+                continue
+            if _EVAL_PARENT.search(text, max(0, start - _NEAR), start):
+                numbers = {f"eval_{name}": value for name, value in numbers.items()}
+            got = self._dictionary(around | numbers, line.number)
             if got is not None:
                 found = (found or []) + got
         return found

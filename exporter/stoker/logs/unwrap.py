@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _RANK = re.compile(
     r"\s*(?:"
     r"\[(?:default|rank|Rank|RANK)[ :]?(?P<bracket>\d{1,6})\]:?\s?"  # [rank3]: [default0]: [Rank 0] [rank 0]
-    r"|(?P<slurm>\d{1,5}): (?= ?\S)"  # Slurm's srun --label:  7: text; Megatron's own lines begin with a blank
+    # Slurm's srun --label:  7: text; Megatron's own lines begin with a blank, Darknet's and CatBoost's with the iteration
+    r"|(?P<slurm>\d{1,5}): (?= ?\S)(?! *(?:[\d.]+, [\d.]+ avg|learn: |test: ))"
     r")"
 )
 _OTHER = re.compile(
