@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stoker.logs.readers_access import AccessReader
 from stoker.logs.readers_bar import KerasReader
 from stoker.logs.readers_boosting import BoostingReader
 from stoker.logs.readers_columns import ColumnsReader
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 READERS: dict[str, type[Reader]] = {
+    "access": AccessReader,
     "boosting": BoostingReader,
     "columns": ColumnsReader,
     "csv": CsvReader,
