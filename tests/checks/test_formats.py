@@ -67,6 +67,16 @@ MISTAKES = {
         "{numbr}) took",
         "unknown-word: ours: there is no word {numbr}; did you mean number?",
     ),
+    "a pattern of grok that is none": (
+        "(?P<took>{number})",
+        "%{NUMBR:took}",
+        "unknown-word: ours: there is no grok pattern %{NUMBR}; did you mean NUMBER?",
+    ),
+    "a group that grok cannot name": (
+        "{number}) took=(",
+        "{number}) %{NUMBER:2nd}took=(",
+        "unknown-word: ours: there is no grok pattern %{NUMBER:2nd}; did you mean NUMBER?",
+    ),
     "a sample that does not match": (
         "it=120",
         "itt120",

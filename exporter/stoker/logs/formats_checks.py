@@ -10,7 +10,7 @@ from stoker.logs.incidents import KINDS
 from stoker.logs.store_tables import STORE_LABELS
 from stoker.logs.units import convert
 from stoker.logs.unwrap import unwrap
-from stoker.spec.words import WORDS, unknown_words
+from stoker.spec.words import GROK, WORDS, unknown_grok, unknown_words
 
 if TYPE_CHECKING:
     import re
@@ -35,6 +35,9 @@ def check_words(name: str, regex: str, at: Position, problems: Problems) -> None
     for word in unknown_words(regex):
         right = nearest(word, WORDS) or f"known: {', '.join(WORDS)}; braces of the line itself are written \\{{"
         problems.add(at, "unknown-word", f"{name}: there is no word {{{word}}}", right)
+    for word in unknown_grok(regex):
+        right = nearest(word, GROK) or f"known: {', '.join(GROK)}; with a group %{{NUMBER:loss}}"
+        problems.add(at, "unknown-word", f"{name}: there is no grok pattern %{{{word}}}", right)
 
 
 def check_pattern(

@@ -13,7 +13,7 @@ class PatternSpec:
     """One kind of line, or one field of a line.
 
     `regex` is searched for in the line, colours and prefixes (`[rank0]:`) taken away. `{number}`, `{int}`, `{duration}` and the
-    other words of `stoker.spec.words` stand for tested sub-patterns. A named group is a value, converted to the metric's base
+    other words of `stoker.spec.words` stand for tested sub-patterns, and so do grok's (`%{NUMBER:loss}`). A named group is a value, converted to the metric's base
     unit with `units` naming what was printed; a group that did not take part gives nothing. A group `rank` names the rank, and
     `detail` tells incidents of one kind apart. Where a step counts within its epoch, a group `of` is the number of steps in an
     epoch and `epoch0` or `epoch1` the epoch, counted from 0 or 1: the step is then counted on over the epochs.
