@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PREFIXES = ("eval_", "eval/", "eval-", "val_", "val/", "validation_", "validation-", "valid_", "test_", "test/")
+_WORDS = ("eval ", "evaluation ", "val ", "val. ", "valid ", "validation ", "test ")
 
 
 # `0,5312` (a decimal comma), `1.234,5`, `1.0.3` and `0x1f` are no numbers that end here; `83ms` and `43.5%` are
@@ -38,7 +39,11 @@ def keys_regex(keys: Mapping[str, object]) -> re.Pattern[str]:
 
 
 def bare(key: str) -> str:
-    """`eval_accuracy` is `accuracy`."""
+    """`eval_accuracy` is `accuracy`, `Validation Loss` is `loss`."""
+    lower = key.lower()
+    words = next((word for word in _WORDS if lower.startswith(word)), "")
+    if words:
+        return lower[len(words) :]
     return next((key[len(prefix) :] for prefix in _PREFIXES if key.startswith(prefix)), key)
 
 

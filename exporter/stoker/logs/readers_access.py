@@ -61,6 +61,8 @@ _MILLISECONDS = ("responsetime",)
 _OF_ENVOY = frozenset({"response_flags", "upstream_host", "upstream_cluster", "response_code_details"})
 _SUFFIXED = re.compile(r"[0-9.]+\s?(?:ns|us|µs|μs|ms|s|m|h)(?:[0-9.]+(?:ms|s|m))*$")
 _DEPTH = 3
+# fields of Python's loggers: the server below the application logs the request as well, but mostly not its time
+_OF_PYTHON = frozenset({"event", "levelname", "funcname", "lineno", "logger_name", "pathname", "taskname", "asctime"})
 
 
 class AccessReader:
@@ -103,7 +105,9 @@ class AccessReader:
         method, path, code = request
         route = fold(path)
         labels = {"method": method, "route": route, "code": code}
-        found = [Finding("inc", "stoker_serve_requests_total", labels, 1.0, line.number)]
+        found = []
+        if not _OF_PYTHON & fields.keys():
+            found.append(Finding("inc", "stoker_serve_requests_total", labels, 1.0, line.number))
         seconds = _seconds(fields)
         if seconds is not None:
             found.append(Finding("observe", "stoker_serve_request_seconds", {"route": route}, seconds, line.number))

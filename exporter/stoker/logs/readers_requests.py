@@ -19,13 +19,19 @@ _REQUEST = re.compile(
     r"^\w+ [0-9-]{10} [0-9:,]{8,12} (?P<who>\S+) \S+ (?P<id>[0-9a-f-]{36})? ?-- "
     r"(?P<method>[A-Z]{3,7}) (?P<path>\S*) (?P<code>[1-5][0-9]{2}) (?P<took>[0-9.]+m?s)\s*$"
 )
+# before 2.40: (its path may be left out)
+# INFO 2024-01-01 10:00:00,123 proxy 127.0.0.1 d5e7b47e-d09c-4b0f-afe9-cd8a95518545 / proxy.py:1160 - GET 200 13.3ms
+_EARLIER = re.compile(
+    r"^\w+ [0-9-]{10} [0-9:,]{8,12} (?P<who>\S+) \S+ (?P<id>[0-9a-f-]{36}|[0-9a-zA-Z]{8,16}) (?:(?P<path>/\S*) )?(?:\S+ )?"
+    r"(?:http_)?proxy\.py:\d+ - (?P<method>[A-Z]{3,7}) (?P<code>[1-5][0-9]{2}) (?P<took>[0-9.]+m?s)\s*$"
+)
 _MOST = 20000
 
 
 class RayServeReader:
     """Ray Serve: a request is logged by the proxy and by the replica, under one id; it counts once."""
 
-    literals: ClassVar[tuple[str, ...]] = (" -- ",)
+    literals: ClassVar[tuple[str, ...]] = (" -- ", "proxy.py:")
 
     def __init__(self, keys: Keys) -> None:
         del keys
@@ -38,7 +44,7 @@ class RayServeReader:
 
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:  # noqa: ARG002 - the same for every reader
         """See Reader."""
-        match = _REQUEST.match(text)
+        match = _REQUEST.match(text) or _EARLIER.match(text)
         if match is None:
             return None
         request = match["id"]
@@ -48,7 +54,7 @@ class RayServeReader:
             self._known[request] = None
             if len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]
-        route = fold(match["path"])
+        route = fold(match["path"] or "/")
         labels = {"method": match["method"], "route": route, "code": match["code"]}
         return [
             Finding("inc", "stoker_serve_requests_total", labels, 1.0, line.number),
