@@ -47,7 +47,24 @@ class BoostingReader:
     round, told again at an early stop, is left out.
     """
 
-    literals: ClassVar[tuple[str, ...]] = ("]\t", "] ", "total: ", "best iteration is", "Best iteration is")
+    literals: ClassVar[tuple[str, ...]] = (
+        "]\t",
+        "]  ",
+        "'s ",
+        "rmse:",
+        "rmsle:",
+        "loss:",
+        "error:",
+        "auc:",
+        "aucpr:",
+        "mae:",
+        "mape:",
+        "nloglik:",
+        "Iteration:",
+        "remaining: ",
+        "best iteration is",
+        "Best iteration is",
+    )
 
     def __init__(self, keys: Keys) -> None:
         del keys

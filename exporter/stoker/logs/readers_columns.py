@@ -38,7 +38,10 @@ _FEWEST, _MOST = 3, 60
 class ColumnsReader:
     """Rows of as many cells as the header has, until a line that is none; the losses of several parts make one loss."""
 
-    literals: ClassVar[tuple[str, ...]] = ("E    #", "poch ", "EPOCH ", "tep ", "ter ", "teration ")
+    literals: ClassVar[tuple[str, ...]] = (
+        "E    #",
+        *(f"{word}{gap}" for word in ("poch", "POCH", "tep", "ter", "teration") for gap in ("  ", " |", "\t")),
+    )
 
     def __init__(self, keys: Keys) -> None:
         del keys
