@@ -39,12 +39,13 @@ def keys_regex(keys: Mapping[str, object]) -> re.Pattern[str]:
 
 
 def bare(key: str) -> str:
-    """`eval_accuracy` is `accuracy`, `Validation Loss` is `loss`."""
+    """`eval_accuracy` is `accuracy`, `Validation Loss` and `Loss` are `loss`."""
     lower = key.lower()
     words = next((word for word in _WORDS if lower.startswith(word)), "")
     if words:
         return lower[len(words) :]
-    return next((key[len(prefix) :] for prefix in _PREFIXES if key.startswith(prefix)), key)
+    name = next((key[len(prefix) :] for prefix in _PREFIXES if key.startswith(prefix)), key)
+    return name.lower() if name.istitle() else name
 
 
 def pairs(regex: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:

@@ -111,6 +111,8 @@ _TABLE = re.compile(r"\*{5} (train|eval|test|predict) metrics \*{5}")
 _ROW = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$")
 # what `train()` prints last, whether it took all its steps or stopped early
 _ENDED = re.compile(r"""['"]train_runtime['"]\s*:""")
+# ms-swift
+_PLANNED = re.compile(r"""['"]global_step/max_steps['"]\s*:\s*['"](\d+)/(\d+)['"]""")
 _SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
 _SAVING = re.compile(r"Saving model checkpoint to (\S+)")
 _CHECKPOINT = re.compile(r"checkpoint-\d+/?$")
@@ -155,7 +157,7 @@ class TrainerReader(DictReader):
             self._bar = (int(bar[1]), int(bar[2]))
         found = super().read(line, text, rank)
         if found is not None:
-            found = self._stepped(found, line.number)
+            found = self._stepped(found, line.number, text)
             if _ENDED.search(text):
                 found.append(Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number))
             return found
@@ -181,7 +183,13 @@ class TrainerReader(DictReader):
             return None
         return [Finding("inc", "stoker_train_checkpoints_total", {}, 1.0, line)]
 
-    def _stepped(self, found: list[Finding], line: int) -> list[Finding]:
+    def _stepped(self, found: list[Finding], line: int, text: str) -> list[Finding]:
+        if planned := _PLANNED.search(text):
+            steps = [
+                Finding("set", "stoker_train_step", {}, float(planned[1]), line),
+                Finding("set", "stoker_train_steps", {}, float(planned[2]), line),
+            ]
+            return steps + [each for each in found if each.metric not in _STEPS]
         if self._bar is None or not any(each.metric == "stoker_train_loss" for each in found):
             return found
         step, self._total = self._bar
