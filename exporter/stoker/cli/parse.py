@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         line_length=loaded.settings.limits.line_length,
         timezone=None,
         clock=time.time,
-        on_unread=lambda text: shapes.update([shape(text)]),
+        on_unread=(lambda text: shapes.update([shape(text)])) if args.format == "table" else None,
     )
     damages: list[SourceError] = []
     observations = _observations(args.file, interpreter, damages)

@@ -63,7 +63,10 @@ class Reader(Protocol):
     """See stoker.logs.readers."""
 
     literals: ClassVar[tuple[str, ...]]
-    """Texts of which a line must have one for the reader to be asked, unless it is awake."""
+    """Texts of which a line must have one for the reader to be asked, unless it is awake.
+
+    A reader whose texts stand in many lines may have `expressions` as well: regular expressions of which one must be found.
+    """
 
     def __init__(self, keys: Keys) -> None:
         """Made for one stream."""

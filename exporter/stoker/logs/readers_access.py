@@ -79,6 +79,7 @@ class AccessReader:
         '"PUT ',
         '"PATCH ',
     )
+    expressions: ClassVar[tuple[str, ...]] = (r'\{.*"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ "]',)
 
     def __init__(self, keys: Keys) -> None:
         del keys

@@ -33,7 +33,15 @@ _STARTS = (
 class EpochsReader:
     """The last step of an epoch is how many it has; from then on the steps count on over the epochs."""
 
-    literals: ClassVar[tuple[str, ...]] = (" loss is ", "epoch:train:", "] loss:", "atch", "]  loss:")
+    literals: ClassVar[tuple[str, ...]] = (
+        " loss is ",
+        "epoch:train:",
+        "] loss:",
+        "]  loss:",
+        "poch ",
+        "poch:",
+        "poch[",
+    )
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys

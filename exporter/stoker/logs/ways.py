@@ -51,11 +51,12 @@ class Ways:
         for place, each in enumerate(formats):
             if each.reader:
                 self.readers[place] = len(self.all)
-                for literal in READERS[each.reader].literals:
+                reader = READERS[each.reader]
+                for expression in getattr(reader, "expressions", map(re.escape, reader.literals)):
                     self.all.append(Way(place, None))
                     self.quick.append(None)
-                    literals.append(frozenset((literal,)))
-                    expressions.append(signature(re.escape(literal)))
+                    literals.append(frozenset(reader.literals))
+                    expressions.append(signature(expression))
             for pattern in each.patterns:
                 self.all.append(Way(place, pattern))
                 self.quick.append((pattern, each, place) if _is_quick(each, pattern) else None)
