@@ -105,7 +105,7 @@ BAD = {
     "a source of runs and files": (
         "sources: [{name: a, runs: true, files: [/x]}]\n",
         1,
-        "set files, stdin, kernel, runs or discover",
+        "set one of files, stdin, kernel, journal, ingest, syslog, kafka, runs, discover",
     ),
     "a source without origin": ("sources: [{name: a}]\n", 1, "source-origin: a source has exactly one origin"),
     "a source with two": ("sources: [{name: a, stdin: true, journal: {}}]\n", 1, "source-origin: a source has exactly"),

@@ -46,5 +46,26 @@ def test_service_and_engine_are_as_set() -> None:
     assert (found.service, found.engine) == ("chat-x", "vllm")
 
 
+@pytest.mark.parametrize(
+    ("path", "run"),
+    [
+        ("/var/log/pods/ml_train-0_1f2e3d4c-aaaa-bbbb-cccc-0123456789ab/main/0.log", "train-0"),
+        ("/var/log/pods/ml_train-0_1f2e3d4c-aaaa-bbbb-cccc-0123456789ab/main/1.log", "train-0"),
+        (f"/var/log/containers/train-0_ml_main-{'ab' * 32}.log", "train-0"),
+        (
+            f"/var/lib/docker/containers/{'0123456789ab' + 'cd' * 26}/{'0123456789ab' + 'cd' * 26}-json.log",
+            "0123456789ab",
+        ),
+        ("/home/ml/slurm-4711.out", "4711"),
+        ("/home/ml/slurm-4711_3.out", "4711_3"),
+        ("/home/ml/slurmd.log", "node1-slurmd"),
+        ("/home/ml/pods/notes.log", "node1-notes"),
+    ],
+)
+def test_a_path_may_name_the_pod_the_container_or_the_job(path: str, run: str) -> None:
+    assert labels(path).run == run
+    assert labels(path, run="mine").run == "mine"
+
+
 def test_ranks_are_decimal() -> None:
     assert [decimal(rank) for rank in ("", "0", "007", "x", "²")] == ["", "0", "7", "x", "²"]

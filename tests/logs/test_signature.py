@@ -15,7 +15,9 @@ from stoker.logs.signature import signature
 from stoker.logs.unwrap import unwrap
 
 PATTERNS = [(each.name, pattern.regex) for each in FORMATS.formats for pattern in each.patterns]
-DRAWN = [(name, regex) for name, regex in PATTERNS if "(?=" not in regex.pattern]  # texts for look-aheads cannot be drawn
+DRAWN = [
+    (name, regex) for name, regex in PATTERNS if "(?=" not in regex.pattern
+]  # texts for look-aheads cannot be drawn
 ENDS = re.compile("[\n\r\b]")
 
 
@@ -72,7 +74,7 @@ def test_every_sample_of_a_shipped_pattern_is_hit() -> None:
         assert all(0 in hits(one, line) for line in matching), regex.pattern
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 @pytest.mark.parametrize("number", range(len(DRAWN)), ids=lambda number: f"{DRAWN[number][0]}-{number}")
 def test_whatever_matches_a_shipped_pattern_is_hit(number: int, data: st.DataObject) -> None:

@@ -26,7 +26,8 @@ SHIFT = 16
 _MOST = (1 << SHIFT) - 3
 _ENDS = r"[\x0a\x0d\x08]"
 _BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
-_ESCAPED = r"\x5c[^nr\x0a\x0d\x08]"
+# an escape in a JSON text; a piece of a line, as CRI and Docker write them
+_ESCAPED = r"\x5c[^nr\x0a\x0d\x08]|std(?:out|err) P[ \x3a]|(?:[^n]|[^\x5c]n)\x22,\x22stream\x22\x3a"
 _CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]"
 
 
@@ -35,7 +36,8 @@ class Hits(NamedTuple):
 
     Attributes:
         found: `offset << SHIFT | number` of every hit, in the order of the offsets: the offset is the end of the match, the
-            number that of the expression, or `Scanner.escaped`: a backslash, so that a JSON text may say what the block does not show.
+            number that of the expression, or `Scanner.escaped`: the block may not show what the line says (a backslash in a JSON text,
+            a piece of a line).
         blanks: offsets behind lines of nothing but blanks, in order.
         clean: whether there are no control characters in the block.
     """

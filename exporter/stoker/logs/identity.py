@@ -54,7 +54,7 @@ def identify(source: SourceSettings, path: str, host: str, environment: Mapping[
     groups: dict[str, str] = {}
     if source.path and (match := re.search(source.path, path)):
         groups = {name: value or "" for name, value in match.groupdict().items()}
-    run = fill(source.run, path, groups, host, environment) if source.run else ""
+    run = fill(source.run, path, groups, host, environment) if source.run else _owner(path)
     rank = fill(source.rank, path, groups, host, environment) if source.rank else groups.get("rank", "")
     service = fill(source.service, path, groups, host, environment) if source.service else ""
     return Identity(
@@ -63,6 +63,24 @@ def identify(source: SourceSettings, path: str, host: str, environment: Mapping[
         service=service or str(source.name),
         engine=str(source.labels.get("engine", "")),
     )
+
+
+_OWNERS = tuple(
+    map(
+        re.compile,
+        (
+            r"/pods/[^/_]+_([^/_]+)_[^/]+/[^/]+/[0-9]+\.log",  # /var/log/pods/<namespace>_<pod>_<uid>/<container>/0.log
+            r"/containers/([^/_]+)_[^/_]+_.+-[0-9a-f]{64}\.log$",  # the links to them, <pod>_<namespace>_<container>-<id>.log
+            r"/containers/([0-9a-f]{12})[0-9a-f]{52}/",  # Docker's <id>/<id>-json.log
+            r"/slurm-([0-9]+(?:_[0-9]+)?)\.(?:out|err|log)$",  # a job, or one of an array
+        ),
+    )
+)
+
+
+def _owner(path: str) -> str:
+    """The pod, the container or the Slurm job that the file's path names; empty where it names none."""
+    return next((match[1] for owner in _OWNERS if (match := owner.search(path)) is not None), "")
 
 
 @dataclass(frozen=True, slots=True)

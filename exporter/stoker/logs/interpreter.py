@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stoker.logs.lines import Splitter, cleaned
 from stoker.logs.meaning import Meaning
+from stoker.logs.pieces import Pieces
 from stoker.logs.quoting import quoted
 from stoker.logs.readers import READERS
 from stoker.logs.times import LineTime
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from stoker.metrics import Observation
 
 _STEPS = frozenset({"stoker_train_step", "stoker_train_steps"})
+_PIECES = -1
+"""Among the places of readers that are awake: a line that has begun and not ended."""
 _Record = tuple[str, str, "Sequence[int]"]
 """Rank, text without prefixes, the ways worth trying."""
 
@@ -77,6 +80,7 @@ class Interpreter:
         self._matcher = formats.ways.matcher
         self._scanner: Scanner | None = formats.ways.scanner() if on_unread is None else None
         self.stats = LineStats(errors=self._splitter.errors)
+        self._pieces = Pieces(line_length, self.stats.errors)
         self._meaning = Meaning(formats.descs, timezone, clock, self.stats.errors)
         self._losses = False
         self._zone = timezone
@@ -99,8 +103,19 @@ class Interpreter:
         return self._lines(self._splitter.feed(data))
 
     def flush(self) -> list[Observation]:
-        """What a last line without end says."""
-        return self._lines(self._splitter.flush())
+        """What a last line without end says, and one of which the last piece is missing."""
+        found = self._lines(self._splitter.flush())
+        for line in self._pieces.flush():
+            self.stats.matched["none"] -= 1  # as which its pieces were counted
+            found += self._line(line, self._records(line, unglue(line.text), None))
+        self._awake.discard(_PIECES)
+        return found
+
+    def _joined(self, line: Line) -> Line | None:
+        """The line with the pieces that came before it; None for a piece that others follow."""
+        joined = self._pieces.add(line)
+        (self._awake.add if self._pieces.pending else self._awake.discard)(_PIECES)
+        return joined
 
     def _block(self, scanner: Scanner, block: bytes) -> list[Observation]:
         """What a block of whole lines says: only those are looked at that the scanner hits, or that follow a record's beginning."""
@@ -116,6 +131,14 @@ class Interpreter:
         for line, ways in walk.steps(self._awake):
             looked += 1
             incidents.lines = before + walk.lines + 1
+            if ways is None or _PIECES in self._awake:
+                joined = self._joined(line)
+                if joined is None:
+                    matched["none"] += 1
+                    continue
+                if joined is not line:
+                    found += self._line(joined, self._records(joined, unglue(joined.text), None))
+                    continue
             parts = unglue(line.text)
             if ways is None or parts is not None:
                 found += self._line(line, self._records(line, parts, ways))
@@ -144,13 +167,18 @@ class Interpreter:
 
     def _lines(self, lines: list[Line]) -> list[Observation]:
         """The same for lines that are looked at one by one."""
-        parts = [[unwrap(text) for text in unglue(line.text) or (line.text,)] for line in lines]
+        incidents = self._meaning.incidents
+        before = incidents.lines
+        whole = [(number, joined) for number, line in enumerate(lines, 1) if (joined := self._joined(line)) is not None]
+        parts = [[unwrap(text) for text in unglue(line.text) or (line.text,)] for _, line in whole]
         ways = iter(self._matcher.scan([text for part in parts for _, text in part]))
         found: list[Observation] = []
-        for line, part in zip(lines, parts, strict=True):
-            self.stats.lines += 1
-            self._meaning.incidents.lines += 1
+        for (number, line), part in zip(whole, parts, strict=True):
+            incidents.lines = before + number
             found += self._line(line, [(rank, text, next(ways)) for rank, text in part])
+        incidents.lines = before + len(lines)
+        self.stats.lines += len(lines)
+        self.stats.matched["none"] += len(lines) - len(whole)
         return found
 
     def _records(self, line: Line, parts: list[str] | None, ways: Sequence[int] | None) -> list[_Record]:
@@ -187,7 +215,7 @@ class Interpreter:
     def _record(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str, bool]:
         """(observations, the format's name, whether a format took it for its own)."""
         if self._awake:
-            ways = sorted({*ways, *(self._way_of_reader[place] for place in self._awake)})
+            ways = sorted({*ways, *(self._way_of_reader[place] for place in self._awake if place != _PIECES)})
         index, count = 0, len(ways)
         while index < count:
             place, first = self._ways[ways[index]].format, index  # the first format is the most specific one

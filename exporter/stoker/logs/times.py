@@ -60,6 +60,8 @@ _START = 60
 def start_time(text: str, zone: tzinfo | None, now: float) -> float | None:
     """The time in the first characters of a line, in any usual form; None when there is none or it is not believed."""
     head = text[:_START]
+    if head.startswith("{"):
+        return _json_time(text, zone, now)
     if not any(character.isdigit() for character in head):
         return None
     for pattern, form in _STARTS:
@@ -67,6 +69,27 @@ def start_time(text: str, zone: tzinfo | None, now: float) -> float | None:
         if match is not None:
             return line_time(match[0].replace(" - ", " "), form, zone, now)
     return None
+
+
+# {"log":"text","stream":"stdout","time":"2026-01-23T06:33:37.123456789Z"}, {"ts":1769150017.1, ...}, journald's microseconds
+_JSON = re.compile(
+    r'"(?:time|timestamp|@timestamp|ts|asctime|datetime|__REALTIME_TIMESTAMP)"\s*:\s*(?:"([^"]{8,40})"|([0-9]{9,20}(?:\.[0-9]+)?))'
+)
+_EPOCH = re.compile(r"[0-9]{9,20}(?:\.[0-9]+)?")
+_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+"""From this value on seconds since the epoch are printed in a part of them: nanoseconds, microseconds, milliseconds."""
+
+
+def _json_time(text: str, zone: tzinfo | None, now: float) -> float | None:
+    match = _JSON.search(text)
+    if match is None:
+        return None
+    printed = match[1] or match[2]
+    if _EPOCH.fullmatch(printed) is None:
+        return start_time(printed, zone, now) if not printed.startswith("{") else None
+    seconds = float(printed)
+    seconds /= next((parts for least, parts in _UNITS if seconds >= least), 1.0)
+    return seconds if seconds <= now + AHEAD else None
 
 
 class LineTime:

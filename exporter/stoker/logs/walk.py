@@ -82,7 +82,7 @@ class Walk:
                     ways.sort()
                 if not ways or ways[-1] != escaped:
                     yield _line(Line, (self.number, text)), ways
-                elif "{" in text or '="' in text:
+                elif "{" in text or '="' in text or " P" in text[:60]:
                     yield _line(Line, (self.number, text)), None
                 elif len(ways) > 1 or each_line:
                     yield _line(Line, (self.number, text)), ways[:-1]
