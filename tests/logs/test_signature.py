@@ -53,9 +53,10 @@ def test_what_could_stand_in_any_line_has_no_signature_and_no_scanner() -> None:
     assert scanner((signature(r"abcd"), signature(r"x*"))) is None
 
 
-def test_a_hit_tells_where_its_line_is() -> None:
-    found = Scanner([signature(r"two \d+")]).scan(b"one 1\n\n  \ntwo 22\nthree\\x\n").found
-    assert found == [(10 + 5) << SHIFT, (24 << SHIFT) | 1]
+def test_a_hit_tells_where_its_line_is_and_what_else_has_to_be_known() -> None:
+    one = Scanner([signature(r"two \d+")])
+    found = one.scan(b"one 1\n\n  \ntwo 22\nthree\\x\n 5.1it/s\n").found
+    assert found == [(10 + 5) << SHIFT, (24 << SHIFT) | one.escaped, (33 << SHIFT) | one.glued]
 
 
 def test_blank_lines_and_control_characters_are_told() -> None:

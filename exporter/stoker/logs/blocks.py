@@ -23,11 +23,13 @@ log = logging.getLogger(__name__)
 
 SHIFT = 16
 """Bits of a hit below its offset."""
-_MOST = (1 << SHIFT) - 3
+_MOST = (1 << SHIFT) - 4
 _ENDS = r"[\x0a\x0d\x08]"
 _BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
 # an escape in a JSON text; a piece of a line, as CRI and Docker write them
 _ESCAPED = r"\x5c[^nr\x0a\x0d\x08]|std(?:out|err) P[ \x3a]|(?:[^n]|[^\x5c]n)\x22,\x22stream\x22\x3a"
+# two records on one line: a rank's after another's, a logger's after a progress bar
+_GLUED = r"[^\x0a\x0d\x08]\x5brank|it\x2fs|s\x2fit"
 _CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]"
 
 
@@ -36,7 +38,7 @@ class Hits(NamedTuple):
 
     Attributes:
         found: `offset << SHIFT | number` of every hit, in the order of the offsets: the offset is the end of the match, the
-            number that of the expression, or `Scanner.escaped`: the block may not show what the line says (a backslash in a JSON text,
+            number that of the expression, `Scanner.glued` (there may be two records on the line) or `Scanner.escaped`: the block may not show what the line says (a backslash in a JSON text,
             a piece of a line).
         blanks: offsets behind lines of nothing but blanks, in order.
         clean: whether there are no control characters in the block.
@@ -55,9 +57,9 @@ class Scanner:
     """
 
     def __init__(self, expressions: Sequence[str]) -> None:
-        self.escaped = len(expressions)
-        blank, control = self.escaped + 1, self.escaped + 2
-        whole = [*expressions, _ESCAPED, _BLANK, _CONTROL]
+        self.glued = len(expressions)
+        self.escaped, blank, control = self.glued + 1, self.glued + 2, self.glued + 3
+        whole = [*expressions, _GLUED, _ESCAPED, _BLANK, _CONTROL]
         flags = [0] * control + [hyperscan.HS_FLAG_SINGLEMATCH]
         self._database: Any = hyperscan.Database()
         self._database.compile(

@@ -124,11 +124,11 @@ class Interpreter:
             block = cleaned(block)
             hits = scanner.scan(block)
         found: list[Observation] = []
-        walk = Walk(block, hits, scanner.escaped, self._splitter.number)
+        walk = Walk(block, hits, scanner.glued, scanner.escaped, self._splitter.number)
         meaning, matched, all_ways, quick = self._meaning, self.stats.matched, self._ways, self._quick
         incidents = meaning.incidents
         before, looked = incidents.lines, 0
-        for line, ways in walk.steps(self._awake):
+        for line, ways, two in walk.steps(self._awake):
             looked += 1
             incidents.lines = before + walk.lines + 1
             if ways is None or _PIECES in self._awake:
@@ -139,9 +139,8 @@ class Interpreter:
                 if joined is not line:
                     found += self._line(joined, self._records(joined, unglue(joined.text), None))
                     continue
-            parts = unglue(line.text)
-            if ways is None or parts is not None:
-                found += self._line(line, self._records(line, parts, ways))
+            if ways is None or two:
+                found += self._line(line, self._records(line, unglue(line.text), ways))
                 continue
             rank, text = unwrap(line.text)
             if ways and not self._awake and (sole := quick[ways[0]]) is not None:

@@ -30,6 +30,10 @@ _OTHER = re.compile(
     r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
     r")"
 )
+# what any of these may begin with
+_WRAPPED = re.compile(
+    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
+).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
 _INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]?(?P<rank>\d{1,6})[\])]")
 _WITHIN = 120
@@ -47,7 +51,7 @@ _LOGFMT_TEXT = re.compile(r'(?<=\s)(?:msg|message|err|error)="((?:[^"\\]|\\.)*)"
 def unwrap(text: str) -> tuple[str, str]:
     """(rank, the line without prefixes); the rank is empty where none is named."""
     rank = ""
-    if _may_be_wrapped(text):
+    if _WRAPPED(text):
         for _ in range(5):  # a container's prefix, a launcher's, a rank's
             match = _RANK.match(text)
             if match is not None:
@@ -57,23 +61,11 @@ def unwrap(text: str) -> tuple[str, str]:
                 if match is None:
                     break
             text = text[match.end() :]
-            if not _may_be_wrapped(text):
+            if not _WRAPPED(text):
                 break
     if not rank and ("ank" in text or "ANK" in text) and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
         rank = inside["rank"]
     return (str(int(rank)) if rank else ""), text
-
-
-def _may_be_wrapped(text: str) -> bool:
-    """Whether a look at the first characters leaves it possible that a prefix stands there."""
-    first = text[:1]
-    if "0" <= first <= "9":
-        return text[10:11] == "T" or ": " in text[:7]
-    if "A" <= first <= "Z":
-        return text[3:4] == " " == text[6:7]
-    if "a" <= first <= "z":
-        return "| " in text[:90]
-    return first in "[( " or not first.isascii()
 
 
 def unglue(text: str) -> list[str] | None:

@@ -27,11 +27,11 @@ class Walk:
     Args:
         block: lines with their ends.
         hits: what the scanner found in it.
-        escaped: the number that tells of a backslash: the block does not show what a JSON text says.
+        glued, escaped: see Hits.
         number: of its first line.
     """
 
-    def __init__(self, block: bytes, hits: Hits, escaped: int, number: int) -> None:
+    def __init__(self, block: bytes, hits: Hits, glued: int, escaped: int, number: int) -> None:
         self.number = number
         self.lines = 0
         self._block = block
@@ -39,18 +39,20 @@ class Walk:
         self._hits = hits.found
         self._blanks = hits.blanks
         self._blank = 0
+        self._glued = glued
         self._escaped = escaped
         self._counted = 0
 
     def steps(  # noqa: PLR0912 - the one loop that every hit goes through, where a call costs as much as the work
         self, each_line: Collection[int]
-    ) -> Iterator[tuple[Line, list[int] | None]]:
+    ) -> Iterator[tuple[Line, list[int] | None, bool]]:
         """The lines that were hit; and as long as `each_line` has something in it, whatever line comes next.
 
         Yields:
-            The line and the ways that hit it, each once and in order: None when the block does not show what the line says.
+            The line, the ways that hit it, each once and in order (None when the block does not show what the line says), and whether
+            there may be two records on it.
         """
-        block, hits, plain, escaped = self._block, self._hits, self._plain, self._escaped
+        block, hits, plain, glued, escaped = self._block, self._hits, self._plain, self._glued, self._escaped
         simple = plain and not self._blanks
         size, count, index, start, counted = len(block), len(hits), 0, 0, 0
         while True:
@@ -80,12 +82,15 @@ class Walk:
                     self._pass(start)
                 if len(ways) > 1:
                     ways.sort()
-                if not ways or ways[-1] != escaped:
-                    yield _line(Line, (self.number, text)), ways
-                elif "{" in text or '="' in text or " P" in text[:60]:
-                    yield _line(Line, (self.number, text)), None
-                elif len(ways) > 1 or each_line:
-                    yield _line(Line, (self.number, text)), ways[:-1]
+                if not ways or ways[-1] < glued:
+                    yield _line(Line, (self.number, text)), ways, False
+                else:
+                    hidden = ways[-1] == escaped and ("{" in text or '="' in text or " P" in text[:60])
+                    two = glued in ways
+                    while ways and ways[-1] >= glued:
+                        del ways[-1]
+                    if ways or hidden or each_line:
+                        yield _line(Line, (self.number, text)), None if hidden else ways, two
             start = end + 1
         self._counted = max(self._counted, counted)
         self._pass(size)
