@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,11 @@ from sampled import FORMATS, LOGS, NOW, WITH_SAMPLES, whole_of
 from stoker.logs.interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stoker.metrics import Observation
 
+STOKER = (sys.executable, "-m", "stoker")
 NOISE = (
     b"",
     b"  \t",
@@ -70,3 +75,17 @@ def test_samples_of_many_formats_among_lines_that_nobody_wants(seed: int) -> Non
 @pytest.mark.parametrize("seed", range(6))
 def test_hostile_lines_and_every_line_end(seed: int) -> None:
     same(mixed(seed, NOISE + HOSTILE, (b"\n", b"\r\n", b"\r", b"\b")), 61 + 4099 * seed)
+
+
+def test_without_hyperscan_the_same_is_read_and_it_is_said(tmp_path: Path) -> None:
+    log = tmp_path / "mixed.log"
+    log.write_bytes(mixed(1, NOISE, (b"\n",)))
+    there = subprocess.run(
+        [*STOKER, "parse", "--format", "jsonl", str(log)], capture_output=True, text=True, check=True
+    )
+    hidden = "import sys; sys.modules['hyperscan'] = None; from stoker.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", hidden, "parse", "--format", "jsonl", str(log)]
+    missing = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert missing.stdout == there.stdout != ""
+    assert "the package hyperscan is not installed" in missing.stderr
+    assert there.stderr == ""
