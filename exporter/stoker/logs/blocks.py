@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 
 SHIFT = 16
 """Bits of a hit below its offset."""
-_MOST = (1 << SHIFT) - 4
+_NUMBER = (1 << SHIFT) - 1
+_MOST = _NUMBER - 3
+_FLAT = bytes.maketrans(b"\n\r\b", b"   ")
 _ENDS = r"[\x0a\x0d\x08]"
 _BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
 # an escape in a JSON text; a piece of a line, as CRI and Docker write them
@@ -90,6 +92,20 @@ class Scanner:
             self._blanks.clear()
             self._controls.clear()
         return hits
+
+
+    def ways(self, texts: Sequence[str]) -> list[Sequence[int]]:
+        """For each single line the numbers of the expressions that hit it, in order."""
+        encoded = [text.encode("utf-8", "replace").translate(_FLAT) for text in texts]
+        found: list[set[int]] = [set() for _ in texts]
+        place, end = 0, len(encoded[0]) if encoded else 0
+        for hit in self.scan(b"\n".join(encoded) + b"\n").found:
+            while hit >> SHIFT > end:
+                place += 1
+                end += 1 + len(encoded[place])
+            if (number := hit & _NUMBER) < self.glued:
+                found[place].add(number)
+        return [sorted(each) for each in found]
 
 
 @lru_cache(maxsize=8)

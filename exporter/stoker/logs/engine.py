@@ -103,7 +103,7 @@ class LogEngine:
         self._thread: threading.Thread | None = None
         self._first_turn = threading.Event()
         for compiled in formats.values():
-            compiled.ways.scanner()  # made before the first line is read
+            _ = compiled.ways.scanner  # made before the first line is read
         kinds = {each.name: each.kind for compiled in formats.values() for each in compiled.formats}
 
         def build() -> tuple[Store, list[Source]]:

@@ -77,8 +77,8 @@ class Interpreter:
         self._ways = formats.ways.all
         self._way_of_reader = formats.ways.readers
         self._quick = formats.ways.quick
-        self._matcher = formats.ways.matcher
-        self._scanner: Scanner | None = formats.ways.scanner() if on_unread is None else None
+        self._scanner: Scanner | None = formats.ways.scanner if on_unread is None else None
+        self._ways_of = formats.ways.matcher.scan if self._scanner is None else self._scanner.ways
         self.stats = LineStats(errors=self._splitter.errors)
         self._pieces = Pieces(line_length, self.stats.errors)
         self._meaning = Meaning(formats.descs, timezone, clock, self.stats.errors)
@@ -170,7 +170,7 @@ class Interpreter:
         before = incidents.lines
         whole = [(number, joined) for number, line in enumerate(lines, 1) if (joined := self._joined(line)) is not None]
         parts = [[unwrap(text) for text in unglue(line.text) or (line.text,)] for _, line in whole]
-        ways = iter(self._matcher.scan([text for part in parts for _, text in part]))
+        ways = iter(self._ways_of([text for part in parts for _, text in part]))
         found: list[Observation] = []
         for (number, line), part in zip(whole, parts, strict=True):
             incidents.lines = before + number
@@ -185,7 +185,7 @@ class Interpreter:
         unwrapped = [unwrap(text) for text in parts or (line.text,)]
         if ways is not None:
             return [(rank, text, ways) for rank, text in unwrapped]
-        return [(rank, text, self._matcher.scan([text])[0]) for rank, text in unwrapped]
+        return [(rank, text, self._ways_of([text])[0]) for rank, text in unwrapped]
 
     def _line(self, line: Line, records: list[_Record]) -> list[Observation]:
         found: list[Observation] = []
@@ -202,7 +202,7 @@ class Interpreter:
         """(observations, the format that gave them or `none`)."""
         found, name, claimed = self._record(line, rank, text, ways)
         if not claimed and (inner := [unwrap(message) for message in messages(text)]):
-            scanned = self._matcher.scan([message for _, message in inner])
+            scanned = self._ways_of([message for _, message in inner])
             for (who, message), those in zip(inner, scanned, strict=True):
                 more, other, own = self._record(line, who or rank, message, those)
                 found += more

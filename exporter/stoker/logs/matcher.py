@@ -27,14 +27,14 @@ class LiteralMatcher:
         self._always = bits.pop("", 0)
         self._bits = tuple(bits.items())
 
-    def scan(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    def scan(self, texts: Sequence[str]) -> list[Sequence[int]]:
         """For each line the numbers of the ways worth trying, in order."""
         if len(texts) == 1:
             present = self._bits
         else:
             block = "\n".join(texts)
             present = tuple(pair for pair in self._bits if pair[0] in block)
-        found = []
+        found: list[Sequence[int]] = []
         for text in texts:
             mask = self._always
             for literal, bits in present:

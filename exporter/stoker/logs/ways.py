@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.logs.blocks import Scanner, scanner
@@ -65,6 +66,7 @@ class Ways:
         self.matcher = LiteralMatcher(literals)
         self._expressions = tuple(expressions)
 
+    @cached_property
     def scanner(self) -> Scanner | None:
         """Finds the lines worth trying in a block; None where each line has to be looked at by itself."""
         return scanner(self._expressions) if self._expressions else None
