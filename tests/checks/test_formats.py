@@ -47,6 +47,16 @@ MISTAKES = {
         "{tok: ms}",
         "unknown-group: ours: tok is no group and no key; did you mean took?",
     ),
+    "bounds of nothing": (
+        "        units: {took: ms}",
+        "        units: {took: ms}\n        bounds: {tok: [0, 1]}",
+        "unknown-group: ours: there is no group tok; did you mean took?",
+    ),
+    "bounds that hold nothing": (
+        "        units: {took: ms}",
+        "        units: {took: ms}\n        bounds: {took: [2, 1]}",
+        "bounds: ours: took has no least and greatest value; write it as [0, 2]",
+    ),
     "a metric that is none": (
         "stoker_train_loss:",
         "stoker_train_los:",

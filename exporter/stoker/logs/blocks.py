@@ -93,7 +93,6 @@ class Scanner:
             self._controls.clear()
         return hits
 
-
     def ways(self, texts: Sequence[str]) -> list[Sequence[int]]:
         """For each single line the numbers of the expressions that hit it, in order."""
         encoded = [text.encode("utf-8", "replace").translate(_FLAT) for text in texts]

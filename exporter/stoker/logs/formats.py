@@ -81,6 +81,7 @@ class CompiledPattern:
         keys_regex, keys: see PatternSpec.
         time, time_format: the group with the time, and how it is written.
         incident: the kind of failure of which the pattern tells.
+        bounds: groups of a request's parameters, each with the least and the greatest normal value.
         counts_on: whether its step counts within an epoch, of which the line says how many steps it has.
     """
 
@@ -95,6 +96,7 @@ class CompiledPattern:
     time: str
     time_format: str | None
     incident: str
+    bounds: tuple[tuple[str, float, float], ...]
     counts_on: bool
 
     def read_keys(self, text: str) -> Iterator[tuple[Action, str, str]]:
@@ -266,11 +268,28 @@ def _pattern(
         time=str(spec.time or ""),
         time_format=str(spec.time_format) if spec.time_format else None,
         incident=str(spec.incident or ""),
+        bounds=_bounds(name, spec, regex, problems),
         counts_on="of" in regex.groupindex,
     )
     if len(problems.found) == before:  # the rest would be said twice
         check_pattern(name, spec, compiled, when, problems)
     return compiled
+
+
+def _bounds(
+    name: str, spec: PatternSpec, regex: re.Pattern[str], problems: Problems
+) -> tuple[tuple[str, float, float], ...]:
+    found = []
+    for group, bounds in spec.bounds.items():
+        at = place_of(group, spec.at.value("bounds"))
+        if group not in regex.groupindex:
+            right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
+            problems.add(at, "unknown-group", f"{name}: there is no group {group}", right)
+        elif len(bounds) != 2 or not bounds[0] <= bounds[1]:  # noqa: PLR2004 - the least and the greatest
+            problems.add(at, "bounds", f"{name}: {group} has no least and greatest value", "write it as [0, 2]")
+        else:
+            found.append((str(group), float(bounds[0]), float(bounds[1])))
+    return tuple(found)
 
 
 def _label_groups(labels: tuple[Label, ...], regex: re.Pattern[str]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def check_pattern(
 ) -> None:
     """Adds what is wrong with one pattern."""
     at = spec.at.value("regex")
-    if not (compiled.actions or compiled.keys or compiled.incident):
+    if not (compiled.actions or compiled.keys or compiled.incident or compiled.bounds):
         problems.add(at, "measures-nothing", f"{name}: the pattern measures nothing", "give it set, inc, observe, keys")
     if compiled.regex.search("") is not None:
         says = f"{name}: the pattern matches every line, an empty one, too"

@@ -27,6 +27,7 @@ _COUNTED = "stoker_train_nonfinite_total"
 _SERVE_KINDS = frozenset({"oom", "timeout", "cuda", "exception"})
 _DEVICE_KINDS = frozenset({"oom", "cuda", "ecc", "nccl"})
 """Failures of a device that a server reports count among the devices' failures as well: the alerts on those read one metric."""
+_ABNORMAL = "stoker_serve_abnormal_requests_total"
 _FAILURE = "stoker_train_errors_total"
 _STEP = "stoker_train_step"
 _TARGETS = 8192
@@ -97,11 +98,25 @@ class Meaning:
                 found.append(_observation(Observation, (target, value, moment, number)))
         if pattern.keys_regex is not None:
             found += self._keys(pattern, match, found, line, rank, name, moment)
+        if pattern.bounds:
+            found += self._abnormal(pattern, match, number, rank, name, moment)
         if pattern.incident:
             detail = match["detail"] if "detail" in pattern.regex.groupindex else ""
             kind = {"kind": pattern.incident}
             finding = Finding("inc", _FAILURE, kind, 1.0, number, pattern.incident, detail or "")
             found += self.findings([finding], self._rank(match) or rank, name, moment)
+        return found
+
+    def _abnormal(
+        self, pattern: CompiledPattern, match: re.Match[str], line: int, rank: str, name: str, moment: Moment
+    ) -> list[Observation]:
+        """The parameters of a request that are outside of what is normal."""
+        found = []
+        for parameter, least, greatest in pattern.bounds:
+            given = self._converted(match[parameter], "") if match[parameter] is not None else None
+            if given is not None and not least <= given <= greatest:
+                target = self._target("inc", _ABNORMAL, {"reason": parameter}, rank, name)
+                found.append(Observation(target, 1.0, moment, line))
         return found
 
     def _rank(self, match: re.Match[str]) -> str:

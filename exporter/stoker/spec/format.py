@@ -39,6 +39,11 @@ class PatternSpec:
         factory=dict,
         doc="Group or key to the unit it is printed in (ms, us, min, percent, MiB, TFLOP/s); `auto` reads its suffix.",
     )
+    bounds: dict[str, tuple[float, ...]] = setting(
+        factory=dict,
+        doc="Group of a request's parameter to `[least, greatest]` normal value: a request with another one counts in"
+        " stoker_serve_abnormal_requests_total, with the group's name as its reason.",
+    )
     time: str | None = setting(
         None, doc="Group with the time of the line; without it, a time at the line's start is taken."
     )
