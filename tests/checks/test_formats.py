@@ -57,6 +57,16 @@ MISTAKES = {
         "        units: {took: ms}\n        bounds: {took: [2, 1]}",
         "bounds: ours: took has no least and greatest value; write it as [0, 2]",
     ),
+    "a beginning without end": (
+        "        units: {took: ms}",
+        "        units: {took: ms}\n        begins: save",
+        "pair: ours: save begins and nothing ends it; give the pattern of its end `ends: save`",
+    ),
+    "an end without beginning": (
+        "        units: {took: ms}",
+        "        units: {took: ms}\n        ends: save",
+        "pair: ours: save ends and nothing begins it; give the pattern of its beginning `begins: save`",
+    ),
     "a metric that is none": (
         "stoker_train_loss:",
         "stoker_train_los:",

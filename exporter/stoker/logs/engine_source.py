@@ -152,6 +152,7 @@ class Source:
     def _record(self, reading: StreamReading, lines: bytes, when: float | None, old: bool) -> None:  # noqa: FBT001 - as Intake has it
         if old:
             reading.interpreter.feed(lines)
+            reading.interpreter.recalled()
             reading.forget()
         else:
             self._feed(reading, lines, when, firm=True)

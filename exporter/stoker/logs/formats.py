@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stoker.documents import Position, nearest
 from stoker.logs.backtracking import backtracks
 from stoker.logs.finding import Keys
-from stoker.logs.formats_checks import check_pattern, check_words, place_of
+from stoker.logs.formats_checks import check_pairs, check_pattern, check_words, place_of
 from stoker.logs.keys import bare, keys_regex, pairs
 from stoker.logs.literals import finder, required
 from stoker.logs.readers import READERS
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stoker.spec.format import FormatSpec, PatternSpec
 
 _LOSS = "stoker_train_loss"
+_ELAPSED = "elapsed"
 _GROUP = re.compile(r"\{(route:)?(\w+)\}")
 _FITTING: dict[str, tuple[Kind, ...]] = {"set": (Kind.GAUGE,), "inc": (Kind.COUNTER,), "observe": (Kind.HISTOGRAM,)}
 
@@ -82,7 +83,10 @@ class CompiledPattern:
         time, time_format: the group with the time, and how it is written.
         incident: the kind of failure of which the pattern tells.
         bounds: groups of a request's parameters, each with the least and the greatest normal value.
+        begins, ends: names of what begins and ends with the line.
+        elapsed: actions that take the seconds since what ends began.
         counts_on: whether its step counts within an epoch, of which the line says how many steps it has.
+        special: whether there is more to it than actions, labels and keys.
     """
 
     regex: re.Pattern[str]
@@ -97,7 +101,11 @@ class CompiledPattern:
     time_format: str | None
     incident: str
     bounds: tuple[tuple[str, float, float], ...]
+    begins: str
+    ends: str
+    elapsed: tuple[Action, ...]
     counts_on: bool
+    special: bool
 
     def read_keys(self, text: str) -> Iterator[tuple[Action, str, str]]:
         """(what to do, the key, the number as printed) for each key in the line; the first of a metric wins."""
@@ -188,6 +196,7 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         problems.add(spec.at.key("kind"), "reads-nothing", f"{name}: the format reads nothing", "give it patterns")
     when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None
     patterns = [_pattern(name, pattern, when, descs, problems) for pattern in spec.patterns]
+    check_pairs(name, spec.patterns, problems)
     return CompiledFormat(
         name=str(name),
         kind=str(spec.kind),
@@ -238,11 +247,15 @@ def _pattern(
     regex = _regex(name, spec.regex, spec.at.value("regex"), problems)
     if regex is None:
         return None
-    actions = []
+    actions, elapsed = [], []
     for op, table in (("set", spec.set), ("inc", spec.inc), ("observe", spec.observe)):
         for metric, value in table.items():
             desc = _desc(name, metric, op, descs, place_of(metric, spec.at.value(op)), problems)
             group = value if isinstance(value, str) else ""
+            if spec.ends and group == _ELAPSED:
+                if desc is not None:
+                    elapsed.append(Action(op, desc, "", 0.0, ""))  # type: ignore[arg-type]
+                continue
             if group and group not in regex.groupindex:
                 right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
                 problems.add(
@@ -255,7 +268,7 @@ def _pattern(
             if desc is not None:
                 actions.append(Action(op, desc, str(group), 0.0 if group else float(value), unit))  # type: ignore[arg-type]
     keys = _keys(name, spec, descs, problems)
-    labels = _labels(name, spec, regex, [*actions, *keys.values()], problems)
+    labels = _labels(name, spec, regex, [*actions, *elapsed, *keys.values()], problems)
     compiled = CompiledPattern(
         regex=regex,
         find=finder(regex),
@@ -269,7 +282,11 @@ def _pattern(
         time_format=str(spec.time_format) if spec.time_format else None,
         incident=str(spec.incident or ""),
         bounds=_bounds(name, spec, regex, problems),
+        begins=str(spec.begins or ""),
+        ends=str(spec.ends or ""),
+        elapsed=tuple(elapsed),
         counts_on="of" in regex.groupindex,
+        special=bool(spec.begins or spec.ends or spec.bounds or spec.incident),
     )
     if len(problems.found) == before:  # the rest would be said twice
         check_pattern(name, spec, compiled, when, problems)

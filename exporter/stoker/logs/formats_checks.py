@@ -14,7 +14,7 @@ from stoker.spec.words import GROK, WORDS, unknown_grok, unknown_words
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from stoker.documents import Problems
     from stoker.logs.formats import CompiledPattern
@@ -45,7 +45,8 @@ def check_pattern(
 ) -> None:
     """Adds what is wrong with one pattern."""
     at = spec.at.value("regex")
-    if not (compiled.actions or compiled.keys or compiled.incident or compiled.bounds):
+    measures = (compiled.actions, compiled.keys, compiled.incident, compiled.bounds, compiled.begins, compiled.elapsed)
+    if not any(measures):
         problems.add(at, "measures-nothing", f"{name}: the pattern measures nothing", "give it set, inc, observe, keys")
     if compiled.regex.search("") is not None:
         says = f"{name}: the pattern matches every line, an empty one, too"
@@ -70,6 +71,20 @@ def check_pattern(
         _check_sample(name, sample, compiled, when, place_of(sample, spec.at.value("sample")), problems)
 
 
+def check_pairs(name: str, patterns: Iterable[PatternSpec], problems: Problems) -> None:
+    """What begins has to end somewhere, and the other way round."""
+    begun = {str(each.begins): each.at.value("begins") for each in patterns if each.begins}
+    ended = {str(each.ends): each.at.value("ends") for each in patterns if each.ends}
+    for what, at in begun.items():
+        if what not in ended:
+            right = nearest(what, ended) or f"give the pattern of its end `ends: {what}`"
+            problems.add(at, "pair", f"{name}: {what} begins and nothing ends it", right)
+    for what, at in ended.items():
+        if what not in begun:
+            right = nearest(what, begun) or f"give the pattern of its beginning `begins: {what}`"
+            problems.add(at, "pair", f"{name}: {what} ends and nothing begins it", right)
+
+
 def _check_time(name: str, spec: PatternSpec, compiled: CompiledPattern, problems: Problems) -> None:
     if compiled.time and compiled.time not in compiled.regex.groupindex:
         known = list(compiled.regex.groupindex)
@@ -88,7 +103,7 @@ def _check_time(name: str, spec: PatternSpec, compiled: CompiledPattern, problem
 def _check_labels(name: str, spec: PatternSpec, compiled: CompiledPattern, problems: Problems) -> None:
     given = {label.name for label in compiled.labels} | STORE_LABELS | _DEVICE_LABELS
     missing: dict[str, str] = {}
-    for action in (*compiled.actions, *compiled.keys.values()):
+    for action in (*compiled.actions, *compiled.elapsed, *compiled.keys.values()):
         for label in action.desc.labels:
             if label not in given and label != action.label:
                 missing.setdefault(label, action.desc.name)

@@ -111,6 +111,10 @@ class Interpreter:
         self._awake.discard(_PIECES)
         return found
 
+    def recalled(self) -> None:
+        """What was fed until now is what an earlier life has read: context for what follows."""
+        self._meaning.recalled()
+
     def _joined(self, line: Line) -> Line | None:
         """The line with the pieces that came before it; None for a piece that others follow."""
         joined = self._pieces.add(line)

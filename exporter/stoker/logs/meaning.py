@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.logs.finding import Finding
 from stoker.logs.incidents import Incidents
@@ -39,6 +39,13 @@ _observation = tuple.__new__
 """Makes an Observation in half the time that its own constructor takes."""
 
 
+class _Begun(NamedTuple):
+    """When something began, in seconds since the epoch, and whether the line said so itself."""
+
+    when: float
+    printed: bool
+
+
 class Meaning:
     """See the module. One for each stream.
 
@@ -62,6 +69,7 @@ class Meaning:
         self._clock = clock
         self._errors = errors
         self.incidents = Incidents()
+        self._begun: dict[tuple[str, str, str], _Begun] = {}
         self._rows: dict[_Key, list[_Row]] = {}
         self._targets: dict[tuple[Operation, str, tuple[tuple[str, str], ...], str], Target] = {}
 
@@ -98,14 +106,50 @@ class Meaning:
                 found.append(_observation(Observation, (target, value, moment, number)))
         if pattern.keys_regex is not None:
             found += self._keys(pattern, match, found, line, rank, name, moment)
+        if pattern.special:
+            found += self._special(pattern, match, number, rank, name, moment)
+        return found
+
+    def _special(
+        self, pattern: CompiledPattern, match: re.Match[str], line: int, rank: str, name: str, moment: Moment
+    ) -> list[Observation]:
+        """What few patterns have: a beginning or an end, bounds of a request's parameters, a failure."""
+        found: list[Observation] = []
+        if pattern.begins or pattern.ends:
+            found += self._elapsed(pattern, match, line, rank, name, moment)
         if pattern.bounds:
-            found += self._abnormal(pattern, match, number, rank, name, moment)
+            found += self._abnormal(pattern, match, line, rank, name, moment)
         if pattern.incident:
             detail = match["detail"] if "detail" in pattern.regex.groupindex else ""
             kind = {"kind": pattern.incident}
-            finding = Finding("inc", _FAILURE, kind, 1.0, number, pattern.incident, detail or "")
+            finding = Finding("inc", _FAILURE, kind, 1.0, line, pattern.incident, detail or "")
             found += self.findings([finding], self._rank(match) or rank, name, moment)
         return found
+
+    def _elapsed(
+        self, pattern: CompiledPattern, match: re.Match[str], line: int, rank: str, name: str, moment: Moment
+    ) -> list[Observation]:
+        """How long took what ends with the line, which may begin something itself."""
+        found: list[Observation] = []
+        who = self._rank(match) or rank
+        one = (match["id"] or "") if "id" in match.re.groupindex else ""
+        printed = moment.read()
+        when = self._clock() if printed is None else printed
+        begun = self._begun.pop((pattern.ends, one, who), None) if pattern.ends else None
+        if begun is not None and begun.printed == (printed is not None):
+            labels = self._labels(pattern, match)
+            for each in pattern.elapsed:
+                target = self._target(each.op, each.desc.name, labels, who, name)
+                found += self._observed(target, max(0.0, when - begun.when), moment, line)
+        if pattern.begins:
+            if len(self._begun) >= _TARGETS:
+                del self._begun[next(iter(self._begun))]
+            self._begun[pattern.begins, one, who] = _Begun(when, printed is not None)
+        return found
+
+    def recalled(self) -> None:
+        """What was read until now was read before, by an earlier life: when, only the lines themselves can say."""
+        self._begun = {key: begun for key, begun in self._begun.items() if begun.printed}
 
     def _abnormal(
         self, pattern: CompiledPattern, match: re.Match[str], line: int, rank: str, name: str, moment: Moment

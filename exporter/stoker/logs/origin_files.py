@@ -96,6 +96,7 @@ class Files(Origin):
                 reading.interpreter.feed(file.former(_CONTEXT))
                 reading.interpreter.flush()
             reading.interpreter.feed(file.before(_CONTEXT))
+            reading.interpreter.recalled()
         reading.forget()
 
     def state(self) -> dict[str, Any]:

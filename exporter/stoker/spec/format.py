@@ -44,6 +44,15 @@ class PatternSpec:
         doc="Group of a request's parameter to `[least, greatest]` normal value: a request with another one counts in"
         " stoker_serve_abnormal_requests_total, with the group's name as its reason.",
     )
+    begins: str | None = setting(
+        None,
+        doc="Name of something that takes time and begins with this line; a group `id` tells several of them apart.",
+    )
+    ends: str | None = setting(
+        None,
+        doc="Name of something that ends with this line: `elapsed` then stands for the seconds since it began, in `set`, `inc` and"
+        " `observe`.",
+    )
     time: str | None = setting(
         None, doc="Group with the time of the line; without it, a time at the line's start is taken."
     )
