@@ -58,6 +58,7 @@ class Interpreter:
         timezone: of times that name none; the machine's when None.
         clock: seconds since the epoch.
         on_unread: called with each line that no format understood.
+        on_read: called with each other line, when `on_unread` is given too: its text, the format, whether it gave something.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Interpreter:
         timezone: tzinfo | None,
         clock: Callable[[], float],
         on_unread: Callable[[str], None] | None = None,
+        on_read: Callable[[str, str, bool], None] | None = None,
     ) -> None:
         self._formats = formats
         self._splitter = Splitter(line_length)
@@ -86,6 +88,7 @@ class Interpreter:
         self._zone = timezone
         self._clock = clock
         self._on_unread = on_unread
+        self._on_read = on_read
         self._awake: set[int] = set()
 
     @property
@@ -211,7 +214,9 @@ class Interpreter:
                 more, other, own = self._record(line, who or rank, message, those)
                 found += more
                 name, claimed = (other if more else name), claimed or own
-        if not claimed and self._on_unread is not None:
+        if claimed and self._on_read is not None:
+            self._on_read(line.text, name, bool(found))
+        elif not claimed and self._on_unread is not None:
             self._on_unread(line.text)
         return found, name if found else "none"
 

@@ -1,0 +1,233 @@
+"""Guesses a format from the templates of a log: which metric each number is, which lines are events, and the YAML of it all."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from stoker.errors import DescError
+from stoker.logs.learn_guess import CHECKPOINT, EVENT, Guess, Learned, place_of, status_of
+from stoker.logs.learn_known import EVAL, STEPS, VALUE, tells_training, trained
+from stoker.logs.learn_masks import ANY, MASKS, Mask
+from stoker.logs.learn_names import LEVELS, numbers, slug
+from stoker.logs.learn_patterns import add_patterns
+from stoker.metrics.desc import BASE_UNITS, FOREIGN_UNITS
+from stoker.spec.declared import declare_one
+from stoker.spec.metric import MetricSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from stoker.logs.learn import Template
+    from stoker.metrics import Desc
+
+LOW, HIGH = 20, 40
+"""Priorities below every shipped format, so that no line is taken away from one, and above those that guess."""
+_BAD = frozenset(
+    [
+        "WARN",
+        "WARNING",
+        "ERROR",
+        "ERR",
+        "CRITICAL",
+        "FATAL",
+        "PANIC",
+        "SEVERE",
+        "warn",
+        "warning",
+        "error",
+        "critical",
+        "fatal",
+    ]
+)
+_SAVED = re.compile(r"(?=.*\b(?:checkpoint|ckpt)\b).*\b(?:saved|saving|wrote|written)\b", re.IGNORECASE)
+_LATENCY = re.compile(
+    r"latency|duration|took|elapsed|time|(?:request|response|total|processing|handle|rt)_?(?:time|duration|latency)|rt"
+)
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_EVENT_WORDS = 5
+
+
+class Guesser:
+    """Templates in, a format out.
+
+    Args:
+        name: of the format, and what the names of metrics of the user's own begin with.
+        catalog: the metrics that exist.
+        training: whether formats that read other lines of the log are those of training programs.
+        priority: of the format.
+    """
+
+    def __init__(self, name: str, catalog: Mapping[str, Desc], *, training: bool, priority: int = LOW) -> None:
+        self._priority = priority
+        self._name = name
+        self._catalog = catalog
+        self._training = training
+        self.kind = "generic"
+        self.metrics: dict[str, dict[str, Any]] = {}
+
+    def learn(self, templates: Iterable[Template]) -> list[Learned]:
+        """What each template gives; the kind of the log is decided from all of them."""
+        templates = list(templates)
+        found = [
+            Learned(each, [Guess(number) for number in numbers(each, _header(each, templates))]) for each in templates
+        ]
+        if self._training or any(self._trains(each) for each in found):
+            self.kind = "training"
+        elif any(status_of(each) is not None and place_of(each.template, Mask.METHOD) for each in found):
+            self.kind = "inference"
+        for each in found:
+            self._guess(each)
+            self._event(each)
+            add_patterns(each, f"{self._name}_events_total")
+        return found
+
+    def document(self, learned: Iterable[Learned]) -> dict[str, Any]:
+        """The part `pack:` of a stoker.yaml."""
+        patterns: dict[str, dict[str, Any]] = {}
+        for each in learned:
+            for pattern in each.patterns:
+                key = f"{pattern['regex']} {pattern.get('labels')}"
+                if key in patterns:
+                    patterns[key]["sample"] = list(dict.fromkeys([*patterns[key]["sample"], *pattern["sample"]]))[:3]
+                else:
+                    patterns[key] = pattern
+        used = {name for each in patterns.values() for op in ("set", "inc", "observe") for name in each.get(op, ())}
+        metrics = {name: spec for name, spec in self.metrics.items() if name in used}
+        form = {
+            "about": "learned from a log; check the names and the units",
+            "kind": self.kind,
+            "priority": self._priority,
+            "patterns": [
+                {**each, "sample": each["sample"][0] if len(each["sample"]) == 1 else each["sample"]}
+                for each in patterns.values()
+            ],
+        }
+        return {**({"metrics": metrics} if metrics else {}), "formats": {self._name: form}}
+
+    def _trains(self, each: Learned) -> bool:
+        text = str(each.template)
+        metrics = {
+            trained(guess.number.name, guess.number.base, text)[0]
+            for guess in each.guesses
+            if guess.number.why_not in ("", "always the same")
+        }
+        return tells_training(metrics)
+
+    def _guess(self, each: Learned) -> None:
+        text = str(each.template)
+        status = status_of(each)
+        beside = frozenset(guess.number.name for guess in each.guesses)
+        served = self.kind == "inference" and status is not None and bool(place_of(each.template, Mask.METHOD))
+        for guess in each.guesses:
+            number = guess.number
+            if guess is status:
+                guess.metric, guess.op = ("stoker_serve_requests_total" if served else self._responses()), "inc"
+            elif served and _LATENCY.fullmatch(number.name) and number.base in ("", "seconds"):
+                guess.metric, guess.op = "stoker_serve_request_seconds", "observe"
+            elif self.kind == "training" and self._train(guess, text, beside):
+                continue
+            elif number.measures:
+                if self.kind == "training" and not number.base:
+                    guess.metric, guess.labels = VALUE, {"name": number.name}
+                else:
+                    self._own(guess)
+
+    def _train(self, guess: Guess, text: str, beside: frozenset[str]) -> bool:
+        """Whether what the number is, or that it is nothing, is decided by what training programs print."""
+        number = guess.number
+        metric, label = trained(number.name, number.base, text, beside)
+        steady = number.why_not == "always the same" and metric in (
+            STEPS,
+            "stoker_train_learning_rate",
+            "stoker_train_epoch",
+        )
+        if metric == VALUE and number.measures:
+            guess.metric, guess.labels = VALUE, {"name": label}
+        if metric == VALUE or (number.why_not and not steady):
+            return metric == VALUE
+        guess.metric = metric
+        if metric == EVAL:
+            guess.labels = {"metric": label}
+        return True
+
+    def _labels(self) -> list[str]:
+        return {"training": ["source", "run", "rank"], "inference": ["source", "service"]}.get(self.kind, ["source"])
+
+    def _own(self, guess: Guess) -> None:
+        """A metric of the user's own."""
+        number = guess.number
+        base = number.base if number.base in BASE_UNITS else ""
+        words = [word for word in number.name.split("_") if word not in FOREIGN_UNITS and word != base]
+        while words and words[-1] in ("total", "count", "sum", "bucket", "created", "info", *BASE_UNITS):
+            words.pop()
+        stem = "_".join(words or ["number"])
+        timed = base == "seconds" and _LATENCY.fullmatch(number.name) is not None
+        name = "_".join(filter(None, (self._name, stem, base)))
+        said = number.name.replace("_", " ")
+        spec: dict[str, Any] = {
+            "type": "histogram" if timed else "gauge",
+            "help": f"{said.capitalize()} as the log says it",
+            "labels": self._labels(),
+            **({"bounds": list(_BOUNDS)} if timed else {}),
+        }
+        old = self.metrics.get(name)
+        if old is not None and old["type"] != spec["type"]:
+            name, old = f"{self._name}_{stem}_last{f'_{base}' if base else ''}", None
+        if old is None and not self._declare(name, spec):
+            return
+        guess.metric, guess.op = name, "observe" if timed else "set"
+
+    def _declare(self, name: str, spec: dict[str, Any]) -> bool:
+        if name in self._catalog:
+            return False
+        try:
+            declare_one(
+                name,
+                MetricSpec(
+                    type=spec["type"],
+                    help=spec["help"],
+                    labels=tuple(spec["labels"]),
+                    bounds=tuple(spec.get("bounds", ())),
+                ),
+            )
+        except DescError:
+            return False
+        self.metrics.setdefault(name, spec)
+        return True
+
+    def _responses(self) -> str:
+        name = f"{self._name}_responses_total"
+        labels = [*self._labels(), "code"]
+        self._declare(name, {"type": "counter", "help": "Answers by status code", "labels": labels})
+        return name
+
+    def _event(self, each: Learned) -> None:
+        words = [word.text.strip("[](){}:-|,.;!\"'") for word in each.template.words]
+        level = next((word for word in words[:6] if word in _BAD), "")
+        text = " ".join(words)
+        if not (level or EVENT.search(text)):
+            return
+        if self.kind == "training" and _SAVED.match(text):
+            each.event = CHECKPOINT
+            return
+        literal = [word for word in words if word and not re.search(f"[{MASKS}{ANY}=]", word) and word not in LEVELS]
+        said = slug(" ".join(word for word in literal if re.search("[A-Za-z]{2}", word)))
+        name = "_".join([*(said.split("_")[:_EVENT_WORDS] if said else [level.lower() or "event"])])
+        metric = f"{self._name}_events_total"
+        labels = [*self._labels(), "event"]
+        if metric in self.metrics or self._declare(
+            metric, {"type": "counter", "help": "Events of which the log tells", "labels": labels}
+        ):
+            each.event = name
+
+
+def _header(template: Template, others: Iterable[Template]) -> tuple[str, ...]:
+    """Names of the columns of a template that has nothing but numbers: the words of a line that has as many, and no number."""
+    if template.has_words:
+        return ()
+    for other in others:
+        words = tuple(word.text for word in other.words)
+        if len(words) == len(template.words) and all(re.fullmatch(r"[A-Za-z][\w/%.-]*", word) for word in words):
+            return words
+    return ()

@@ -1,0 +1,338 @@
+"""Names a template's numbers after the words beside them, says in which unit they are printed, and which are no measurements."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stoker.logs.learn_masks import ANY, MASKS, Mask
+from stoker.logs.learn_slot import Slot
+from stoker.logs.learn_units import BASES, KINDS, SUFFIX, UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stoker.logs.learn import Template
+
+LEVELS = frozenset(
+    [
+        "trace",
+        "debug",
+        "info",
+        "notice",
+        "warn",
+        "warning",
+        "error",
+        "err",
+        "critical",
+        "fatal",
+        "panic",
+        "severe",
+        "TRACE",
+        "DEBUG",
+        "INFO",
+        "NOTICE",
+        "WARN",
+        "WARNING",
+        "ERROR",
+        "ERR",
+        "CRITICAL",
+        "FATAL",
+        "PANIC",
+        "SEVERE",
+    ]
+)
+_VARIES = f"{MASKS}{ANY}"
+_KEY = re.compile(
+    rf"""(?<![\w.{_VARIES}])(?P<words>[^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*(?: [^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*)*)["']?(?P<sep>\s*(?:=>|->|[:=])\s*|\s+|(?=[\[(<]))["'\[(<~$]{{0,2}}$"""
+)
+_OF = re.compile(rf"[{Mask.NUMBER}]\s*(?:/|of|out of)\s*$")
+_NOUN = re.compile(rf"\s+(?P<noun>[a-z][\w/-]*)(?!\s*[=:]?\s*[\w/.-]*[{_VARIES}=:])")
+_RATE = re.compile(
+    r"\s?(?P<what>tok(?:en)?s?|samples?|imgs?|images?|it(?:er)?s?|steps?|req(?:uest)?s?|rows?|records?|lines?|msgs?|messages?|ops|frames|docs|files|events|examples|batches)/(?:s(?:ec(?:ond)?)?)\b",
+    re.IGNORECASE,
+)
+_FULL = {
+    "tok": "tokens",
+    "token": "tokens",
+    "toks": "tokens",
+    "img": "images",
+    "imgs": "images",
+    "it": "steps",
+    "iter": "steps",
+    "its": "steps",
+    "iters": "steps",
+    "req": "requests",
+    "reqs": "requests",
+    "msg": "messages",
+    "msgs": "messages",
+}
+_STOP = frozenset(
+    [
+        "in",
+        "at",
+        "of",
+        "to",
+        "after",
+        "for",
+        "with",
+        "by",
+        "from",
+        "the",
+        "on",
+        "is",
+        "was",
+        "and",
+        "a",
+        "an",
+        "or",
+        "than",
+        "per",
+        "are",
+        "has",
+        "have",
+        "had",
+        "within",
+        "over",
+        "up",
+        "its",
+        "only",
+        "about",
+        "now",
+    ]
+)
+_PACES = frozenset(("rate", "speed", "throughput", "pace"))
+_QUALIFIERS = frozenset(
+    [
+        "train",
+        "training",
+        "val",
+        "valid",
+        "validation",
+        "eval",
+        "evaluation",
+        "test",
+        "avg",
+        "average",
+        "mean",
+        "max",
+        "min",
+        "peak",
+        "total",
+        "current",
+        "best",
+        "gpu",
+        "cpu",
+        "learning",
+        "grad",
+        "gradient",
+        "loss",
+        "queue",
+        "batch",
+        "step",
+        "global",
+        "time",
+    ]
+)
+IDS = frozenset(
+    [
+        "id",
+        "ids",
+        "pid",
+        "ppid",
+        "tid",
+        "port",
+        "thread",
+        "rank",
+        "local_rank",
+        "global_rank",
+        "world_size",
+        "seed",
+        "uid",
+        "gid",
+        "version",
+        "line",
+        "lineno",
+        "worker",
+        "node",
+        "device",
+        "gpu",
+        "shard",
+        "partition",
+        "offset",
+        "year",
+        "job",
+        "task",
+        "session",
+        "user",
+        "index",
+        "idx",
+        "no",
+        "nr",
+        "num_workers",
+        "number",
+        "request",
+        "slot",
+        "core",
+        "cuda",
+        "cpu",
+        "host",
+        "part",
+        "#",
+    ]
+)
+_MOST_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of a template.
+
+    Attributes:
+        place: of its slot.
+        slot: what it did.
+        name: its words, lower-case, joined by underscores; without its unit.
+        key: the words as printed, where they stand before it with nothing but `:`, `=` or blanks between.
+        unit: in which it is printed; `auto` where that differs; empty for a plain number.
+        why_not: why it is no measurement; empty when it is one.
+    """
+
+    place: tuple[int, int]
+    slot: Slot
+    name: str
+    key: str
+    unit: str
+    why_not: str = ""
+
+    @property
+    def measures(self) -> bool:
+        """Whether it is a measurement of its own."""
+        return not (self.why_not or self.slot.only_counts or self.name.endswith("_planned"))
+
+    @property
+    def base(self) -> str:
+        """The base unit, or an empty text."""
+        if self.unit != "auto":
+            return BASES.get(self.unit, "")
+        found = {BASES.get(unit, "") for units in self.slot.units for unit in units.split()}
+        return found.pop() if len(found) == 1 else ""
+
+
+def numbers(template: Template, columns: Sequence[str] = ()) -> list[Number]:
+    """All numbers of a template, from left to right.
+
+    Args:
+        template: the template.
+        columns: names of its words, where it has nothing but numbers.
+    """
+    if not template.has_words:
+        named = columns or [f"column_{place + 1}" for place in range(len(template.words))]
+        return [
+            Number(place, slot, name, "", _printed_unit(slot, ""), _why_not(name, slot, ""))
+            for place, slot in sorted(template.slots.items())
+            if (name := slug(named[place[0]])) and not place[1]
+        ]
+    text = "".join(f"{' ' if word.apart else ''}{word.text}" for word in template.words)
+    found: list[Number] = []
+    at = 0
+    for place, word in enumerate(template.words):
+        at += word.apart
+        seen = 0
+        for offset, character in enumerate(word.text):
+            if character not in MASKS:
+                continue
+            slot = template.slots.get((place, seen))
+            if slot is not None:
+                found.append(_number((place, seen), slot, text[: at + offset], text[at + offset + 1 :], found))
+            seen += 1
+        at += len(word.text)
+    return found
+
+
+def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier: list[Number]) -> Number:
+    if earlier and _OF.search(before):
+        return Number(place, slot, f"{earlier[-1].name}_planned", "", "", "" if slot.count else "no number")
+    name, key = _name(before, after)
+    unit = _printed_unit(slot, after)
+    if not name.endswith(" per second") and (suffix := SUFFIX.search(name)):
+        if suffix.start() or not unit:
+            name = name[: suffix.start()] or KINDS.get(BASES.get(UNITS[suffix["unit"].lower()], ""), "value")
+        unit = unit or UNITS[suffix["unit"].lower()]
+    if not name and BASES.get(unit) == "seconds":
+        name = _verb(before) or "duration"
+    name = slug(name)
+    return Number(place, slot, name, key, unit, _why_not(name, slot, before))
+
+
+def _name(before: str, after: str) -> tuple[str, str]:
+    """(name, key)."""
+    rate = _RATE.match(after)
+    key = _KEY.search(before)
+    words = key["words"].split() if key else []
+    if key and key["sep"].strip() and not (rate is not None and words[-1].lower() in _PACES):
+        taken = _phrase(
+            words, before[: key.start()], tight="=" in key["sep"] and key["sep"].strip() == key["sep"], stated=True
+        )
+        return " ".join(taken), " ".join(taken)
+    if rate is not None and (not words or words[-1].lower() in _STOP | _PACES):
+        what = rate["what"].lower()
+        return f"{_FULL.get(what, what)} per second", ""
+    noun = _NOUN.match(after)
+    what = noun["noun"] if noun and noun["noun"].lower() not in _STOP | set(UNITS) else ""
+    last = words[-1] if words else ""
+    if not last or last.lower() in _STOP or last in LEVELS:
+        return what, ""
+    if what and last.endswith("ed"):
+        return f"{what} {last}", ""
+    taken = _phrase(words, before[: key.start()] if key else "", tight=False, stated=False)
+    return " ".join(taken), " ".join(taken)
+
+
+def _phrase(words: list[str], before: str, *, tight: bool, stated: bool) -> list[str]:
+    """The last words of a phrase that are a name: all of a short phrase, else the last with what qualifies it."""
+    for place in range(len(words) - 1 - stated, -1, -1):
+        if words[place] in LEVELS or words[place].lower() in _STOP:
+            words = words[place + 1 :]
+            break
+    if not tight and len(words) <= _MOST_WORDS and (len(words) > 1 or not before):
+        return words
+    taken = words[-1:]
+    for word in reversed(words[:-1]):
+        if word.lower() not in _QUALIFIERS or len(taken) == _MOST_WORDS:
+            break
+        taken.insert(0, word)
+    return taken
+
+
+def _printed_unit(slot: Slot, after: str) -> str:
+    if slot.units:
+        only = next(iter(slot.units)) if len(slot.units) == 1 else ""
+        return {"%": "percent", "": "auto"}.get(only, "auto" if " " in only else only)
+    match = re.match(r"\s?([A-Za-z°µμ%]+(?:/s)?)(?![\w=:/])", after)
+    return UNITS.get(match[1].lower(), "") if match else ""
+
+
+def _verb(before: str) -> str:
+    """The last word that says what was done: `processed 12 records in 35 ms`."""
+    words = re.findall(r"[A-Za-z]+", before)
+    return next((word for word in reversed(words) if word.endswith(("ed", "ing")) and word not in LEVELS), "")
+
+
+def _why_not(name: str, slot: Slot, before: str) -> str:
+    last = name.rsplit("_", 1)[-1]
+    if not slot.count and not slot.nonfinite:
+        return "no number"
+    if name in IDS or last in ("id", "pid", "port", "uuid", "idx", "index") or before.endswith(("#", "@")):
+        return "an id"
+    if slot.is_time:
+        return "a time"
+    if not slot.moves:
+        return "always the same"
+    return "" if name else "without a name"
+
+
+def slug(text: str) -> str:
+    """Lower-case words joined by underscores; `gradNorm` is grad_norm."""
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", text).replace("%", " percent ")
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
