@@ -11,6 +11,7 @@ Bounded are the templates (the rarest are forgotten and counted), the table, the
 from __future__ import annotations
 
 import re
+from operator import eq
 from typing import NamedTuple
 
 from stoker.logs.learn_masks import ANY, MASKS, RESERVED, SPLIT, Mask, kinds_of
@@ -23,7 +24,10 @@ _KNOWN = 20_000
 _LIKE = 0.6
 _CROWD = 48
 """Templates that differ in one word only before that word is no name."""
+_FULL = 64
+"""Templates with which a new text is compared."""
 _FIRST = 100
+"""First words that are told apart among templates of one length."""
 _NUMBERS = (Mask.NUMBER, Mask.QUANTITY)
 _MASK = re.compile(f"[{MASKS}]")
 _TOKEN = re.compile(r"(\s*)([^\s=,;|]*(?:=|[,;|]+)|[^\s=,;|]+)")
@@ -45,17 +49,21 @@ class Template:
     Attributes:
         group: the format that reads it; empty when none does.
         words: of the line; ANY where it differs.
+        texts, wild: the words' texts, and how many of them are ANY.
         slots: what varies, by the number of its word and of the mask in that.
         count: lines.
         sample, last: the first line and the last one.
+        gone: whether it was forgotten, or another one took its lines.
         padded: whether blanks stand between `=`, `[` or `(` and what varies, in some of the lines.
     """
 
-    __slots__ = ("count", "group", "last", "padded", "sample", "slots", "words")
+    __slots__ = ("count", "gone", "group", "last", "padded", "sample", "slots", "texts", "wild", "words")
 
     def __init__(self, group: str, words: list[Word], text: str) -> None:
         self.group = group
         self.words = words
+        self.texts = [word.text for word in words]
+        self.wild = 0
         self.slots: dict[tuple[int, int], Slot] = {
             (place, number): Slot()
             for place, word in enumerate(words)
@@ -63,7 +71,7 @@ class Template:
             if mask in _NUMBERS
         }
         self.count = 0
-        self.padded = False
+        self.gone = self.padded = False
         self.sample = self.last = text
 
     @property
@@ -98,7 +106,7 @@ class Miner:
         parts = SPLIT.split(text)
         key = (group, *parts[::2])
         known = self._known.get(key)
-        if known is None:
+        if known is None or known[0].gone:
             known = self._place(parts, text, group)
             if len(self._known) >= _KNOWN:
                 self._known.clear()
@@ -123,6 +131,8 @@ class Miner:
         leaf = self._leaf(group, words)
         template = _nearest(leaf, words, strict=len(leaf) < _CROWD)
         if template is None:
+            if len(leaf) >= _FULL:
+                self._thin(leaf)
             if self._size >= 2 * self._most:
                 self._forget()
                 leaf = self._leaf(group, words)
@@ -148,7 +158,8 @@ class Miner:
     def _gather(self, leaf: list[Template], into: Template) -> None:
         """Once a crowd of templates has shown that a word is no name, all that differ in it are one."""
         for each in [each for each in leaf if each is not into]:
-            if _likeness(into.words, each.words, strict=False) >= _LIKE:
+            naming = _naming(each.words, strict=False)
+            if _likeness(into, each.texts, naming, strict=False):
                 _widen(into, each.words)
                 into.count += each.count
                 into.padded = into.padded or each.padded
@@ -156,22 +167,32 @@ class Miner:
                     if place in into.slots:
                         into.slots[place].absorb(slot)
                 leaf.remove(each)
+                each.gone = True
                 self._size -= 1
-        self._known.clear()
+
+    def _thin(self, leaf: list[Template]) -> None:
+        """Keep the most frequent half of a leaf: every new text is compared with all of it."""
+        kept = sorted(leaf, key=lambda each: -each.count)[: _FULL // 2]
+        self._drop(leaf, {id(each) for each in kept})
 
     def _forget(self) -> None:
-        """Keep the most frequent half."""
-        kept = sorted((each for leaf in self._leaves.values() for each in leaf), key=lambda each: -each.count)
-        self.forgotten += sum(each.count for each in kept[self._most :])
-        alive = {id(each) for each in kept[: self._most]}
-        self._leaves = {
-            key: left for key, leaf in self._leaves.items() if (left := [each for each in leaf if id(each) in alive])
-        }
-        self._size = min(self._size, self._most)
-        self._known.clear()
+        """Keep the most frequent half of all."""
+        found = sorted((each for leaf in self._leaves.values() for each in leaf), key=lambda each: -each.count)
+        kept = {id(each) for each in found[: self._most]}
+        for leaf in self._leaves.values():
+            self._drop(leaf, kept)
+        self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf}
         self._firsts.clear()
         for group, length, first in self._leaves:
             self._firsts.setdefault((group, length), set()).add(first)
+
+    def _drop(self, leaf: list[Template], kept: set[int]) -> None:
+        for each in leaf:
+            if id(each) not in kept:
+                each.gone = True
+                self.forgotten += each.count
+                self._size -= 1
+        leaf[:] = [each for each in leaf if not each.gone]
 
 
 def _words(parts: list[str]) -> tuple[list[Word], list[tuple[int, int]], bool]:
@@ -190,36 +211,37 @@ def _words(parts: list[str]) -> tuple[list[Word], list[tuple[int, int]], bool]:
 
 
 def _nearest(leaf: list[Template], words: list[Word], *, strict: bool) -> Template | None:
+    texts, naming = [word.text for word in words], _naming(words, strict=strict)
     best, found = 0.0, None
     for each in leaf:
-        likeness = _likeness(each.words, words, strict=strict)
-        if likeness > best and likeness >= _LIKE:
+        likeness = _likeness(each, texts, naming, strict=strict)
+        if likeness > best:
             best, found = likeness, each
     return found
 
 
-def _likeness(ours: list[Word], theirs: list[Word], *, strict: bool) -> float:
-    """Share of equal words; 0 where a word differs that names a number beside it."""
-    equal = 0.0
-    for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-        if one.text == other.text:
-            equal += 1
-        elif one.text == ANY:
-            equal += 0.5
-        elif _holds(one) or _holds(other) or (strict and (_beside(ours, place) or _beside(theirs, place))):
+def _likeness(template: Template, texts: list[str], naming: list[int], *, strict: bool) -> float:
+    """Share of equal words; 0 where too few are, or one differs that names a number beside it."""
+    ours = template.texts
+    equal: float = sum(map(eq, ours, texts)) + template.wild / 2
+    if equal < _LIKE * len(texts):
+        return 0.0
+    for place in (*naming, *_naming(template.words, strict=strict)):
+        if ours[place] not in (texts[place], ANY):
             return 0.0
-    return equal / max(1, len(ours))
+    return equal / max(1, len(texts))
 
 
-def _holds(word: Word) -> bool:
-    return Mask.NUMBER in word.text or Mask.QUANTITY in word.text or word.text.endswith("=")
-
-
-def _beside(words: list[Word], place: int) -> bool:
-    return any(
-        0 <= beside < len(words) and (Mask.NUMBER in words[beside].text or Mask.QUANTITY in words[beside].text)
-        for beside in (place - 1, place + 1)
-    ) and bool(_NAME.search(words[place].text))
+def _naming(words: list[Word], *, strict: bool) -> list[int]:
+    """The places of words that may not differ: those that hold a number, and those that stand beside one."""
+    holding = [Mask.NUMBER in text or Mask.QUANTITY in text for text, _ in words]
+    found = []
+    for place, (text, _) in enumerate(words):
+        if holding[place] or text.endswith("="):
+            found.append(place)
+        elif strict and any((*holding[max(0, place - 1) : place], *holding[place + 1 : place + 2])):
+            found += [place] if _NAME.search(text) else []
+    return found
 
 
 def _widen(template: Template, words: list[Word]) -> None:
@@ -227,5 +249,7 @@ def _widen(template: Template, words: list[Word]) -> None:
     for place, (one, other) in enumerate(zip(template.words, words, strict=True)):
         if one.text not in (other.text, ANY):
             template.words[place] = Word(ANY, one.apart)
+            template.texts[place] = ANY
+            template.wild += 1
             for slot in [slot for slot in template.slots if slot[0] == place]:
                 del template.slots[slot]
