@@ -159,7 +159,7 @@ class Guesser:
         number = guess.number
         base = number.base if number.base in BASE_UNITS else ""
         words = [word for word in number.name.split("_") if word not in FOREIGN_UNITS and word != base]
-        while words and words[-1] in ("total", "count", "sum", "bucket", "created", "info", *BASE_UNITS):
+        while words and words[-1] in ("total", "count", "sum", "bucket", "created", "info"):
             words.pop()
         stem = "_".join(words or ["number"])
         timed = base == "seconds" and _LATENCY.fullmatch(number.name) is not None

@@ -1,0 +1,381 @@
+"""`stoker learn` as a user types it: what it writes is checked, and reads from the same log the numbers that it promised."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from running import OnTerminal
+from stoker.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DRAW = random.Random(3)
+
+
+def _lines(count: int, write: Callable[[int], str]) -> list[str]:
+    return [write(number) for number in range(count)]
+
+
+WORKER = _lines(
+    50,
+    lambda n: (
+        f"2026-11-20 10:{n:02}:00,{n:03} INFO worker-{n % 4} processed {100 + n * 3 % 50} records in {n + 0.5} ms, queue depth {n % 7}"
+    ),
+)
+OWN = {"source", "run", "rank"}
+
+LOGS: dict[str, tuple[list[str], dict[str, float]]] = {
+    "words around the numbers": (
+        WORKER,
+        {"job_records_processed": 147, "job_processed_seconds": 0.0495, "job_queue_depth": 0},
+    ),
+    "a loop with a bar of its own": (
+        _lines(
+            40,
+            lambda n: (
+                f"[epoch {n // 10 + 1:2}/10] batch {n % 10:3}/100 :: objective {3 - n / 20:.4f} :: lr {1e-4 * (1 - n / 100):.2e} :: {100 + n}.5 tok/s"
+            ),
+        ),
+        {
+            "stoker_train_epoch": 4,
+            "stoker_train_loss": 1.05,
+            "stoker_train_learning_rate": 6.1e-05,
+            "stoker_train_tokens_per_second": 139.5,
+        },
+    ),
+    "several losses, one of them once not a number": (
+        _lines(
+            40,
+            lambda n: (
+                f"iteration {n}: critic_loss: {'nan' if n == 20 else n / 8} actor_loss: {n / 4} learning_rate: {1 / (n + 1):.6f}"
+            ),
+        ),
+        {
+            "stoker_train_step": 39,
+            'stoker_train_value{name="critic_loss"}': 4.875,
+            'stoker_train_value{name="actor_loss"}': 9.75,
+            "stoker_train_learning_rate": 0.025,
+        },
+    ),
+    "JSON, nested": (
+        _lines(
+            40,
+            lambda n: json.dumps(
+                {
+                    "ts": f"2026-11-20T10:00:{n:02}Z",
+                    "level": "info",
+                    "batch": {"rows": n * 3},
+                    "lag_seconds": n / 8,
+                    "pid": 4411,
+                }
+            ),
+        ),
+        {"job_rows": 117, "job_lag_seconds": 4.875},
+    ),
+    "logfmt with units": (
+        _lines(
+            60,
+            lambda n: (
+                f'time=2026-11-20T10:00:{n:02}Z level=info msg="flushed segment" bytes={n * 10} duration={n / 2}ms shard={n % 8}'
+            ),
+        ),
+        {"job_size_bytes": 590, "job_duration_seconds": 60},
+    ),
+    "requests": (
+        _lines(
+            80,
+            lambda n: (
+                f"10.0.0.{n} -> {('GET', 'POST')[n % 2]} /v1/items/{n} status={(200, 404)[n % 4 == 0]} latency_ms={n + 0.25}"
+            ),
+        ),
+        {
+            'stoker_serve_requests_total{method="GET",route="/v1/items/{id}",code="404"}': 20,
+            'stoker_serve_requests_total{method="POST",route="/v1/items/{id}",code="200"}': 40,
+            'stoker_serve_request_seconds{route="/v1/items/{id}"}': 80,
+        },
+    ),
+    "quantities with their units": (
+        _lines(
+            40,
+            lambda n: (
+                f"[{n // 60:02}:{n % 60:02}:00] gpu mem {n + 0.5} GiB, util {n}%, temp={40 + n * 3 % 11}C power {100 + n * 7 % 13} W"
+            ),
+        ),
+        {
+            "job_gpu_mem_bytes": 39.5 * 2**30,
+            "job_util_ratio": 0.39,
+            "job_temp_celsius": 47,
+            "job_power_watts": 100,
+        },
+    ),
+    "durations in changing units": (
+        _lines(30, lambda n: f"rollout finished: {n} episodes of {n * 2}, took {('812ms', '1.5s', '1m2s')[n % 3]}"),
+        {"job_took_seconds": 30},
+    ),
+    "events": (
+        [
+            line
+            for n in range(30)
+            for line in (
+                f"2026/11/20 10:00:{n:02} WARN retrying upload of part-{n:05}.bin attempt {n % 4}",
+                f"2026/11/20 10:00:{n:02} INFO heartbeat from node{n % 4}",
+            )
+        ]
+        + ["2026/11/20 10:00:59 ERROR connection to store-7 refused"],
+        {
+            "job_attempt": 1,
+            'job_events_total{event="retrying_upload_of_attempt"}': 30,
+            'job_events_total{event="connection_to_refused"}': 1,
+        },
+    ),
+    "the system's log": (
+        _lines(
+            40,
+            lambda n: (
+                f"Nov 20 10:00:{n:02} node3 balancer[{900 + n % 3}]: backends up={n % 9} down={n % 3} rps={n * 1.5}"
+            ),
+        ),
+        {"job_up": 3, "job_down": 0, "job_rps": 58.5},
+    ),
+    "glog": (
+        _lines(
+            40,
+            lambda n: (
+                f"I1120 10:00:{n:02}.123456  4411 scheduler.cc:88] Admitted {n % 11} pods; pending={n * 2 % 31} bindLatency={n + 0.5}ms"
+            ),
+        ),
+        {"job_pods_admitted": 6, "job_pending": 16, "job_bind_latency_seconds": 0.0395},
+    ),
+    "columns without a name": (
+        _lines(40, lambda n: f"{n:5}  {n * 7 % 11}.5  {n / 8}"),
+        {"job_column_2": 9.5, "job_column_3": 4.875},
+    ),
+    "numbers that are padded": (
+        _lines(40, lambda n: f"[worker-{n % 3}] pool[{n % 13:3}] free=( {n * 5 % 17:2}) ratio = {n / 64:8.4f}"),
+        {"job_free": 8, "job_ratio": 0.6094},
+    ),
+}
+
+
+def learn(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "stoker", "learn", *arguments], input=data, capture_output=True, timeout=100, check=False
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def written(folder: Path, lines: list[str], name: str = "job.log") -> Path:
+    path = folder / name
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def read(config: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """The last value of gauges, the sum of counters and how often histograms observed, by metric and labels."""
+    capsys.readouterr()
+    assert main(["parse", "--config", str(config), "--format", "jsonl", str(log)]) == 0
+    found: dict[str, float] = {}
+    for row in map(json.loads, capsys.readouterr().out.splitlines()):
+        labels = ",".join(
+            f'{name}="{row["labels"][name]}"'
+            for name in ("name", "metric", "method", "route", "code", "event")
+            if name in row["labels"]
+        )
+        key = row["metric"] + (f"{{{labels}}}" if labels else "")
+        if row["op"] == "set":
+            found[key] = row["value"]
+        else:
+            found[key] = found.get(key, 0.0) + (row["value"] if row["op"] == "inc" else 1.0)
+    return found
+
+
+@pytest.mark.parametrize("style", LOGS)
+def test_what_is_learned_passes_the_check_and_reads_what_it_promised(
+    style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, expected = LOGS[style]
+    log, config = written(tmp_path, lines), tmp_path / "stoker.yaml"
+    assert main(["learn", str(log), "--out", str(config), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main(["check", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.startswith("no problems: ")
+    found = read(config, log, capsys)
+    assert {name: found.get(name) for name in expected} == pytest.approx(expected)
+    promised = {number["metric"] for row in told["templates"] for number in row.get("numbers", ()) if number["metric"]}
+    assert promised <= {name.partition("{")[0] for name in found}
+
+
+def test_the_table_tells_each_kind_with_its_numbers_and_what_was_left_out(tmp_path: Path) -> None:
+    prose = ["It was late, and nobody in the house had slept for 2 days because of the rain."]
+    failed = ["Traceback (most recent call last):", '  File "x.py", line 3, in <module>', "    x()", "ValueError: bad"]
+    known = _lines(5, lambda n: f"{{'loss': {n}.5, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.5}}")
+    log = written(tmp_path, [*WORKER, *prose, *failed, *known])
+    done = learn(str(log), "--out", str(tmp_path / "made.yaml"))
+    assert (done.returncode, done.stderr) == (0, "")
+    for says in (
+        "       50  # INFO worker-# processed # records in #, queue depth #\n",
+        "first 100  last 147  min 100  max 149\n",
+        "read already by hf_trainer\n",
+        "60 lines: 50 of 1 kind that the format reads\n",
+        "left out: 5 lines that hf_trainer reads already\n",
+        "left out: 3 lines of tracebacks and other blocks that formats know\n",
+        "left out: 1 line of prose\n",
+        f"written to {tmp_path / 'made.yaml'}: edit it, then stoker check --config {tmp_path / 'made.yaml'}\n",
+    ):
+        assert says in done.stdout
+
+
+def test_without_a_file_to_write_the_format_goes_to_standard_output_alone(tmp_path: Path) -> None:
+    done = learn(str(written(tmp_path, WORKER)), "--name", "mine")
+    assert done.returncode == 0
+    assert done.stdout.startswith("# Learned from ")
+    assert "mine_queue_depth" in done.stdout
+    assert "50 lines: 50 of 1 kind" in done.stderr
+
+
+def test_several_logs_packed_ones_and_standard_input_are_read(tmp_path: Path) -> None:
+    text = "".join(f"{line}\n" for line in WORKER).encode()
+    packed = tmp_path / "old.log.gz"
+    packed.write_bytes(gzip.compress(text))
+    plain = written(tmp_path, WORKER)
+    both = json.loads(learn("--json", str(packed), str(plain)).stdout)
+    assert (both["lines"], both["templates"][0]["lines"]) == (100, 100)
+    piped = json.loads(learn("--json", "-", data=text).stdout)
+    assert piped["templates"][0]["numbers"][0]["first"] == 100
+    assert "learned" in piped["pack"]["formats"]
+
+
+def test_ids_times_and_what_only_counts_are_no_measurements(tmp_path: Path) -> None:
+    lines = _lines(
+        40, lambda n: f"request {n} pid={n * 7 % 5} ts={1795000000 + n * 3} port={8000 + n} spent={n * 3 % 7}"
+    )
+    told = json.loads(learn("--json", str(written(tmp_path, lines))).stdout)
+    numbers = {each["name"]: each["why_not"] for each in told["templates"][0]["numbers"]}
+    assert numbers == {"request": "an id", "pid": "an id", "ts": "a time", "port": "an id", "spent": None}
+
+
+def test_a_line_of_which_a_guessing_format_reads_the_loss_alone_is_learned_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = written(tmp_path, _lines(40, lambda n: f"it={n * 10} train_loss={2 / (n + 1):.4f} took={60 + n % 9}ms"))
+    config = tmp_path / "stoker.yaml"
+    done = learn(str(log), "--out", str(config))
+    assert (done.returncode, done.stderr, config.exists()) == (0, "", False)
+    assert "left out: 40 lines that plain_results reads already" in done.stdout
+    assert main(["learn", "--guessed", str(log), "--out", str(config)]) == 0
+    found = read(config, log, capsys)
+    assert (found["stoker_train_step"], found["stoker_train_step_seconds"]) == (390, 0.063)
+
+
+def test_a_format_is_never_written_over(tmp_path: Path) -> None:
+    config = tmp_path / "stoker.yaml"
+    config.write_text("# edited\n")
+    done = learn(str(written(tmp_path, WORKER)), "--out", str(config))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"stoker: {config} exists already; name another file with --out, or remove it\n"
+    assert config.read_text() == "# edited\n"
+
+
+def test_the_most_frequent_kinds_are_written_and_the_others_counted(tmp_path: Path) -> None:
+    words = ("alpha", "beta", "gamma", "delta")
+    lines = [f"{word} level={n * 3 % 7}" for place, word in enumerate(words) for n in range(40 - place)]
+    told = json.loads(learn("--json", "--most", "2", str(written(tmp_path, lines))).stdout)
+    assert [row["template"] for row in told["templates"]] == ["alpha level=#", "beta level=#"]
+    assert told["counts"]["more"] == 38 + 37
+
+
+def _nothing(path: Path) -> None:
+    del path
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], object], int, str]] = {
+    "an empty file": (lambda path: path.write_bytes(b""), 1, "no line in it; there is nothing to learn from"),
+    "one line": (
+        lambda path: path.write_text("all is well at 5\n"),
+        1,
+        "nothing to learn: 1 line, and none of a kind with another; name a longer log",
+    ),
+    "bytes that are no text": (
+        lambda path: path.write_bytes(random.Random(1).randbytes(300_000)),
+        2,
+        "no text in UTF-8; name a log that people can read",
+    ),
+    "a file that is not there": (_nothing, 2, "No such file or directory; name a log file, or - for standard input"),
+    "a folder": (lambda path: path.mkdir(), 2, "Is a directory; name a log file, or - for standard input"),
+    "a line of 100 MB": (
+        lambda path: path.write_bytes(b"x=1 y=2 " * 12_500_000),
+        1,
+        "nothing to learn: 1 line, and none of a kind with another; name a longer log",
+    ),
+    "lines that have nothing in common": (
+        lambda path: path.write_text(
+            "".join(f"{' '.join(''.join(DRAW.choices('abcdefgh', k=6)) for _ in range(5))}\n" for _ in range(5000))
+        ),
+        1,
+        "nothing to learn: 5,000 lines, and none of a kind with another; name a longer log",
+    ),
+    "packed data that is cut off": (
+        lambda path: path.write_bytes(gzip.compress(b"x" * 100_000)[:60]),
+        1,
+        "the packed data is damaged or cut off: ",
+    ),
+}
+MEASURED = """
+import resource, sys
+from stoker.cli.main import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_is_no_log_is_one_line_in_bounded_memory(case: str, tmp_path: Path) -> None:
+    make, code, says = HOSTILE[case]
+    path = tmp_path / "x.log"
+    make(path)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "learn", str(path)], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(f"stoker: {path}: {says}")
+    assert done.stderr.count("\n") == 1
+    assert int(done.stdout.splitlines()[-1]) < 250
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--most", "0"], "--most 0 is below 1"),
+        (["--name", "Mine!"], "--name Mine! is no name; use lower-case words"),
+        (["--name", "my_ms"], "--name my_ms is no name"),
+        (["--name", "vllm"], "--name vllm: there is a log format of that name; choose another"),
+        (["--out", "/nowhere/at/all.yaml"], "/nowhere/at/all.yaml: No such file or directory"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = learn(str(written(tmp_path, WORKER)), *arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"stoker: {says}")
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
+    log = written(tmp_path, WORKER * 2000)
+    env = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    terminal = OnTerminal([sys.executable, "-m", "stoker", "learn", str(log), "--out", str(tmp_path / "x.yaml")], env)
+    try:
+        terminal.until(b"% [")
+        assert b" lines" in terminal.until(b"\r\x1b[K")
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
