@@ -42,3 +42,22 @@ def test_there_are_pages_with_configurations() -> None:
         "beside-elk",
         "watch-a-run",
     }
+
+
+def test_the_page_of_log_formats_is_a_walk_that_works(tmp_path: Path) -> None:
+    page = (FOLDER / "add-a-log-format.md").read_text("utf-8")
+    (tmp_path / "etl.log").write_text(page.partition("```text\n")[2].partition("```")[0])
+
+    def stoker(*arguments: str) -> str:
+        command = [sys.executable, "-m", "stoker", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert page.partition("```console\n")[2].partition("```")[0] in stoker("learn", "etl.log", "--out", "stoker.yaml")
+    for edited in (False, True):
+        if edited:
+            (tmp_path / "stoker.yaml").write_text(next(block for name, block in BLOCKS if name == "add-a-log-format"))
+        assert stoker("check", "--config", "stoker.yaml").startswith("no problems: ")
+        assert "5 lines; understood by etl 5; by none 0" in stoker("parse", "--config", "stoker.yaml", "etl.log")
+    assert "etl_records_total" in stoker("parse", "--config", "stoker.yaml", "etl.log")

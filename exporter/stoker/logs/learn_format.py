@@ -162,9 +162,10 @@ class Guesser:
         while words and words[-1] in ("total", "count", "sum", "bucket", "created", "info"):
             words.pop()
         stem = "_".join(words or ["number"])
-        timed = base == "seconds" and _LATENCY.fullmatch(number.name) is not None
+        # `latency=35ms`, and `processed 12 records in 35 ms`
+        timed = base == "seconds" and (_LATENCY.fullmatch(number.name) is not None or not number.key)
         name = "_".join(filter(None, (self._name, stem, base)))
-        said = number.name.replace("_", " ")
+        said = f"{number.name.replace('_', ' ')}{' duration' if timed and not number.key else ''}"
         spec: dict[str, Any] = {
             "type": "histogram" if timed else "gauge",
             "help": f"{said.capitalize()} as the log says it",
