@@ -6,6 +6,8 @@ import glob
 import os
 import time
 
+from stoker.sources.globs import expand
+
 _AT_LEAST_EVERY = 30.0
 _RECURSIVE_EVERY = 5.0
 _COST = 100.0
@@ -48,7 +50,7 @@ class _Pattern:
         if now < self._next and changed == self._changed:
             return self._found
         begun = time.perf_counter()
-        self._found = glob.glob(self._pattern, recursive=True, include_hidden=False)
+        self._found = expand(self._pattern)
         took = time.perf_counter() - begun
         every = _AT_LEAST_EVERY if self._folder else _RECURSIVE_EVERY
         # a folder's time has a coarse step: while it is fresh, a second change may look like the first
