@@ -5,7 +5,9 @@ What a file is, its first bytes say, not its name: a rotated log may be called `
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import subprocess
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -37,7 +39,19 @@ def blocks(path: str) -> Iterator[bytes]:
         elif first == _ZSTD:
             yield from _zstd(path)
         else:
-            yield from iter(lambda: file.read(_BLOCK), b"")
+            yield from _plain(file)
+
+
+def _plain(file: BinaryIO) -> Iterator[bytes]:
+    """Of a hole, be it a terabyte, one block is given."""
+    while block := file.read(_BLOCK):
+        yield block
+        if block[:1] == b"\0" and not block.strip(b"\0"):
+            try:
+                file.seek(os.lseek(file.fileno(), file.tell(), os.SEEK_DATA))
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # nothing but a hole follows; elsewhere holes are read
+                    return
 
 
 def _gzip(file: BinaryIO, path: str) -> Iterator[bytes]:

@@ -101,12 +101,15 @@ class FollowedFile:
             try:
                 self.offset = os.lseek(self.descriptor, self.offset, os.SEEK_DATA)
             except OSError:
+                self.size = self.offset  # nothing but a hole follows, which somebody may yet fill
                 return b""
         data = os.pread(self.descriptor, BLOCK, self.offset)
         self.offset += len(data)
         if self.after_cut:
             data = data.lstrip(b"\0")
             self.after_cut = not data
+        elif data[:1] == b"\0" and not data.strip(b"\0"):
+            self.after_cut = True  # a hole, too: what follows of it is passed over at once, be it a terabyte
         self.size = max(self.size, self.offset)
         return data
 
