@@ -9,6 +9,10 @@ _ECHO = 400
 _AFTER = 5000
 """Lines within which a weak sign is taken for the aftermath of a failure."""
 _MOST = 1000
+_WORDS = 4000
+"""Characters of a failure's words that are looked at."""
+_DETAIL = 200
+"""Characters of a detail that are compared."""
 
 KINDS = (
     "oom",
@@ -65,20 +69,20 @@ _AFTERMATH = re.compile(r"Connection (?:closed|reset) by peer|remote process exi
 
 def kind_of(text: str) -> str:
     """The kind of a failure by its words; `exception` where nothing more is known."""
-    return next((kind for kind, pattern in _KINDS if pattern.search(text)), "exception")
+    return next((kind for kind, pattern in _KINDS if pattern.search(text, 0, _WORDS)), "exception")
 
 
 def detail_of(kind: str, text: str) -> str:
     """What tells one failure of a kind from another: how much memory was asked for, or the words of an exception."""
     if kind == "oom":
-        amount = _AMOUNT.search(text)
+        amount = _AMOUNT.search(text, 0, _WORDS)
         return amount[1] if amount else ""
-    return text[:200] if kind in ("exception", "dataloader", "timeout") else ""
+    return text[:_DETAIL] if kind in ("exception", "dataloader", "timeout") else ""
 
 
 def is_aftermath(text: str) -> bool:
     """Whether the words only say that another rank has gone."""
-    return bool(_AFTERMATH.search(text))
+    return bool(_AFTERMATH.search(text, 0, _WORDS))
 
 
 class Incidents:
@@ -98,7 +102,7 @@ class Incidents:
         A rank's failure may be told again without the rank (by the launcher), and first without it; another rank's is new.
         A weak one is new only when nothing failed before.
         """
-        told = False
+        told, detail = False, detail[:_DETAIL]
         for (known, who, what), when in list(self._seen.items()):
             ago = self.lines - when
             if ago > _AFTER:
@@ -114,7 +118,7 @@ class Incidents:
 
     def remember(self, kind: str, rank: str, detail: str = "") -> None:
         """This was told now."""
-        key = (kind, rank, detail)
+        key = (kind, rank, detail[:_DETAIL])
         self._seen.pop(key, None)
         self._seen[key] = self.lines
         if len(self._seen) > _MOST:

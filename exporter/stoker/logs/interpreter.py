@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stoker.logs.lines import Splitter, cleaned
+from stoker.logs.literals import FAR
 from stoker.logs.meaning import Meaning
 from stoker.logs.pieces import Pieces
 from stoker.logs.quoting import quoted
@@ -251,12 +252,12 @@ class Interpreter:
         self, place: int, each: CompiledFormat, line: Line, text: str, rank: str, ways: Sequence[int]
     ) -> list[Observation] | None:
         """Observations of a format, None when the line is not its own."""
-        if each.when is not None and not each.when.search(text):
+        if each.when is not None and not each.when.search(text, 0, FAR):
             return None
         if each.reader and self._ways[ways[0]].pattern is None:
             try:
                 findings = self._readers[place].read(line, text, rank)
-            except ValueError:
+            except (ValueError, OverflowError):  # a number with hundreds of digits is one for no float
                 self.stats.errors["unparsable"] += 1
                 findings = []
             if findings is not None:

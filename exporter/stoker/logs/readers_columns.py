@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(rf"(?:{WORDS['number']})$")
 # E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE       epoch     train_loss  valid_loss  accuracy  time
-_HEADER = re.compile(r"^\s*\|?\s*(?:E\s+#|[Ee]poch|EPOCH|[Ss]tep|[Ii]ter(?:ation)?)\s[\s|]*[A-Za-z][\w /#.@%()|-]*$")
+_HEADER = re.compile(
+    r"^\s*(?:\|\s*)?(?:E\s+#|[Ee]poch|EPOCH|[Ss]tep|[Ii]ter(?:ation)?)\s[\s|]*[A-Za-z][\w /#.@%()|-]*$"
+)
 _RULE = re.compile(r"^[\s|+:=-]+$")
 _STEPS = {"#": "stoker_train_step", "step": "stoker_train_step", "iter": "stoker_train_step"}
 _MEASURED = {

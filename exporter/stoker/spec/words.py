@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 WORDS: dict[str, str] = {
-    # 1.5  -3  +2.0e-05  1,234.5  nan  NaN  -inf  Infinity
-    "number": r"[-+]?(?:(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9][0-9_]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|(?:[nN][aA][nN]|[iI][nN][fF](?:inity)?)(?![A-Za-z]))",
+    # 1.5  -3  +2.0e-05  1,234.5  nan  NaN  -inf  Infinity; digits are not given back: a part of a number is none
+    "number": r"[-+]?(?:(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]++(?:_++[0-9]++)*+)(?:\.[0-9]*+)?(?:[eE][-+]?[0-9]++)?|\.[0-9]++(?:[eE][-+]?[0-9]++)?|(?:[nN][aA][nN]|[iI][nN][fF](?:inity)?)(?![A-Za-z]))",
     # 42  1,234
     "int": r"[0-9][0-9,_]*",
     # 1.2s  94.9µs  35 ms  8m44s  1h2m3s
