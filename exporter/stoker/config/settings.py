@@ -190,6 +190,10 @@ class Limits:
         " then, datagrams are lost and counted.",
     )
     ingest_keys: int = setting(10_000, doc="Keys of pushes that a source remembers to know a repeated one.")
+    parts_per_source: int = setting(
+        2000,
+        doc="Ranks of runs and engines of services that one source may have; what others say is left out and counted.",
+    )
     values_per_run: int = setting(200, doc="Names that stoker_train_value may have for one run.")
     at: At = field(default_factory=At, compare=False, repr=False)
 

@@ -28,7 +28,7 @@ class Identity:
 
 def decimal(rank: str) -> str:
     """`007` and `7` are one rank; what is no number stays as it is."""
-    return str(int(rank)) if rank.isascii() and rank.isdigit() else rank
+    return rank.lstrip("0") or "0" if rank.isascii() and rank.isdigit() else rank
 
 
 def fill(template: str, path: str, groups: Mapping[str, str], host: str, environment: Mapping[str, str]) -> str:

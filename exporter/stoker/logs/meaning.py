@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,8 @@ _FAILURE = "stoker_train_errors_total"
 _STEP = "stoker_train_step"
 _TARGETS = 8192
 """Targets that are kept for one stream; more label values than this are a flood, and made anew each time."""
+_LONG = 1024
+"""Characters of label values that are worth keeping a target for."""
 _Key = tuple["CompiledPattern", str, object]
 _Row = tuple[Target, float, int, str]
 """A target, its value, or the number of the group that has it (0 for none) and the unit in which it is printed."""
@@ -99,7 +102,10 @@ class Meaning:
                         continue
                     value = converted
                 if pattern.counts_on and target.metric == _STEP:
-                    value += _steps_before(match.groupdict())
+                    before = self._steps_before(match.groupdict())
+                    if before is None:
+                        continue
+                    value += before
             if value - value != 0.0:  # NaN minus itself is NaN, and so is infinity's
                 found += self._observed(target, value, moment, number)
             elif value or target.op != "inc":
@@ -182,9 +188,10 @@ class Meaning:
             )
             for each in pattern.actions
         ]
-        if len(self._rows) >= _TARGETS:
-            self._rows.clear()
-        self._rows[pattern, rank, own] = rows
+        if _length(own) <= _LONG:
+            if len(self._rows) >= _TARGETS:
+                self._rows.clear()
+            self._rows[pattern, rank, own] = rows
         return rows
 
     def _labels(self, pattern: CompiledPattern, match: re.Match[str]) -> dict[str, str]:
@@ -200,15 +207,26 @@ class Meaning:
         key = (op, metric, tuple(sorted(own.items())), name)
         target = self._targets.get(key)
         if target is None:
-            if len(self._targets) >= _TARGETS:
-                self._targets.clear()
-            target = self._targets[key] = Target(*key)
+            target = Target(*key)
+            if _length(own.values()) <= _LONG:
+                if len(self._targets) >= _TARGETS:
+                    self._targets.clear()
+                self._targets[key] = target
         return target
 
     def _converted(self, text: str, unit: str) -> float | None:
         try:
             return convert(text, unit)
         except (ValueError, KeyError):
+            self._errors["unparsable"] += 1
+            return None
+
+    def _steps_before(self, groups: dict[str, str | None]) -> float | None:
+        """How many steps the epochs took that were over when this line was written; None where the line's numbers are too long."""
+        try:
+            epoch = max(0, int(groups["epoch1"] or 1) - 1) if groups.get("epoch1") else int(groups.get("epoch0") or 0)
+            return float(epoch * int(groups.get("of") or 0))
+        except (ValueError, OverflowError):
             self._errors["unparsable"] += 1
             return None
 
@@ -287,7 +305,8 @@ class Meaning:
         return [served, finding] if kind in _DEVICE_KINDS else [served]
 
 
-def _steps_before(groups: dict[str, str | None]) -> int:
-    """How many steps the epochs took that were over when this line was written."""
-    epoch = max(0, int(groups["epoch1"] or 1) - 1) if groups.get("epoch1") else int(groups.get("epoch0") or 0)
-    return epoch * int(groups.get("of") or 0)
+def _length(values: object) -> int:
+    """Characters of what a match gave for labels: a text, several of them, or nothing."""
+    if isinstance(values, str):
+        return len(values)
+    return sum(len(each) for each in values if each) if isinstance(values, Iterable) else 0

@@ -26,6 +26,10 @@ _IGNORED = "Exception ignored "
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _LONGEST = 300
 _NEXT = 3
+_PREFIX = 500
+"""Characters before a traceback's head; a line with more of them only speaks of one."""
+_RANKS = 1024
+"""Ranks of which a traceback may be open; beyond, the oldest is given up."""
 _INTERRUPTED = {"KeyboardInterrupt"}
 _NO_FAILURE = {"SystemExit", "GeneratorExit", "StopIteration", "StopAsyncIteration", "CancelledError"}
 _WRAPPERS = {
@@ -79,8 +83,7 @@ class TracebackReader:
             return None
         current.lines += 1
         if current.lines > _LONGEST:
-            del self._open[rank]
-            self._chained.discard(rank)
+            self._forget(rank)
             return None
         rest = _without(current.prefix, text)
         if rest[:1] in (" ", "\t", ""):
@@ -99,14 +102,27 @@ class TracebackReader:
         """Whether the line is a traceback's head, or stands before one."""
         if text.endswith(_HEAD):
             ignored = line.number - self._ignored.pop(rank, -_NEXT) < _NEXT
-            self._open[rank] = _Open(line.number, text[: -len(_HEAD)], ignored)
+            prefix = text[: -len(_HEAD)]
+            if len(prefix) > _PREFIX:
+                return False
+            self._open[rank] = _Open(line.number, prefix, ignored)
+            if len(self._open) > _RANKS:
+                self._forget(next(iter(self._open)))
         elif any(words in text for words in _CHAIN):
-            self._chained.add(rank)
+            if rank in self._open or len(self._chained) < _RANKS:
+                self._chained.add(rank)
         elif text.lstrip().startswith(_IGNORED):
-            self._ignored[rank] = line.number
+            self._ignored = {
+                rank: line.number,
+                **{who: at for who, at in self._ignored.items() if line.number - at < _NEXT},
+            }
         else:
             return False
         return True
+
+    def _forget(self, rank: str) -> None:
+        del self._open[rank]
+        self._chained.discard(rank)
 
 
 def _last(name: str) -> str:

@@ -6,6 +6,7 @@ The way of an observation is short: its target remembers the slot with everythin
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from math import isfinite
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _NAMED = "stoker_train_value"
 _OTHER = "{other}"
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters, as a JSON text may spell them; two of the halves would be one on the page."""
 
 
 class _Slot(NamedTuple):
@@ -89,6 +92,7 @@ class Store:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._subjects: dict[tuple[str, str, str], Subject] = {}
         self._settings: dict[str, SourceSettings] = {}
+        self._parts: Counter[str] = Counter()
         self._zeros = {kind: tuple(zeros(kind, metrics, descs)) for kind in FAMILIES}
         self.age = 0
 
@@ -140,6 +144,8 @@ class Store:
             return None
         labels = self._labels(stream, desc, target.labels)
         subject = self._subject(stream, desc, labels, now)
+        if subject is None and _about(desc):
+            return None
         if subject is not None:
             self._zero(stream, subject, labels, target.format)
         if subject is not None and "route" in labels:
@@ -176,6 +182,9 @@ class Store:
         cut = {}
         for name in desc.labels:
             value = found.get(name, "")
+            if not value.isprintable() and _UNPRINTABLE.search(value) is not None:
+                stream.errors["decode"] += 1
+                value = _UNPRINTABLE.sub("\ufffd", value)
             if len(value) > longest:
                 stream.errors["label_cut"] += 1
                 value = value[:longest]
@@ -183,18 +192,23 @@ class Store:
         return cut
 
     def _subject(self, stream: Stream, desc: Desc, labels: Mapping[str, str], now: float) -> Subject | None:
-        if "run" in desc.labels:
-            family, name = "stoker_train_", labels["run"]
-        elif "service" in desc.labels:
-            family, name = "stoker_serve_", labels["service"]
-        else:
+        """The run or service of a series; None when it is about none, or its source has no room for one more, or one more part."""
+        about = _about(desc)
+        if not about:
             return None
+        family, name = ("stoker_train_" if about == "run" else "stoker_serve_"), labels[about]
         source = str(stream.settings.name)
         self._settings[source] = stream.settings
-        key = (family, source, name)
-        if key not in self._subjects:
-            self._subjects[key] = Subject(family, source, name, now, now)
-        return self._subjects[key]
+        subject, part = self._subjects.get((family, source, name)), _part(family, labels)
+        if subject is None or part not in subject.parts:
+            if self._parts[source] >= self._limits.parts_per_source:
+                stream.errors["series_limit"] += 1
+                return None
+            subject = subject or Subject(family, source, name, now, now)
+            self._subjects[family, source, name] = subject
+            subject.parts.add(part)
+            self._parts[source] += 1
+        return subject
 
     def _watch(self, stream: Stream, desc: Desc, subject: Subject | None, labels: Mapping[str, str]) -> Watch | None:
         if subject is None or subject.family not in self._makers or not desc.name.startswith(subject.family):
@@ -281,6 +295,7 @@ class Store:
                     if self._series[metric].pop(values, None) is not None:
                         self._counts[metric, subject.source] -= 1
                 del self._subjects[key]
+                self._parts[subject.source] -= len(subject.parts)
                 self.age += 1
 
     def samples(self, now: float) -> Iterator[Sample]:
@@ -339,6 +354,8 @@ class Store:
                     log.warning("detectors begin anew source=%s name=%s why=%r", subject.source, subject.name, error)
                     watch = self._makers[subject.family](source)
                 subject.watches[part] = watch
+            subject.parts.update(subject.watches)
+            self._parts[subject.source] += len(subject.parts)
             self._subjects[subject.family, subject.source, subject.name] = subject
             self._settings[subject.source] = source
         for metric, rows in state["series"].items():
@@ -365,6 +382,11 @@ class Store:
 
 def _part(family: str, labels: Mapping[str, str]) -> str:
     return labels.get("rank", "") if family == "stoker_train_" else labels.get("engine", "")
+
+
+def _about(desc: Desc) -> str:
+    """The label that names the run or the service that a metric is about; empty when it is about neither."""
+    return next((label for label in ("run", "service") if label in desc.labels), "")
 
 
 def _fits(desc: Desc, op: str) -> bool:

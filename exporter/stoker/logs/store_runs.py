@@ -48,7 +48,8 @@ class Subject:
         name: the label run or service.
         seen: when a line of it was last read.
         said: when one of its lines last gave something.
-        watches: by rank, or by engine.
+        parts: its ranks, or engines.
+        watches: by part.
         zeroed: ranks or engines whose counters exist since before their first event.
         series: (metric, label values) of all that end with it.
         names: values of the label `name` of stoker_train_value; of a service, of the label `route`.
@@ -59,6 +60,7 @@ class Subject:
     name: str
     seen: float
     said: float
+    parts: set[str] = field(default_factory=set)
     watches: dict[str, Watch] = field(default_factory=dict)
     zeroed: set[tuple[str, str]] = field(default_factory=set)
     series: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def line_time(text: str, form: str | None, zone: tzinfo | None, now: float) -> f
         found = _parsed(text, form, zone, now)
     except (ValueError, OverflowError):
         return None
-    return None if found is None or found > now + AHEAD else found
+    return None if found is None or not isfinite(found) or found > now + AHEAD else found
 
 
 # Aug 11 04:12:09 dgx-0042 kernel: NVRM: Xid ...
