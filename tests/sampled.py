@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from followed import DESCS, PACK
 from stoker.documents import Problems
 from stoker.logs.formats import compile_formats
+from stoker.logs.interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from stoker.metrics import Observation
     from stoker.spec.format import FormatSpec
 
 FOLDER = Path(__file__).parent / "logs" / "samples"
@@ -34,3 +37,25 @@ def whole_of(name: str) -> bytes:
 
 
 WITH_SAMPLES = sorted(str(name) for name, spec in PACK.formats.items() if spec.patterns)
+
+
+def read(data: bytes, *, by_line: bool, size: int) -> tuple[list[Observation], Interpreter]:
+    """What a log says, given in blocks of this size, and the interpreter that read it."""
+    one = Interpreter(
+        FORMATS,
+        line_length=65536,
+        timezone=UTC,
+        clock=lambda: NOW,
+        on_unread=(lambda _: None) if by_line else None,  # whoever wants to see unread lines has each of them looked at
+    )
+    found = [each for start in range(0, len(data), size) for each in one.feed(data[start : start + size])]
+    return found + one.flush(), one
+
+
+def same(data: bytes, size: int) -> None:
+    """A block that the scanner goes through gives what the same lines give when each is looked at by itself."""
+    (expected, one), (found, other) = read(data, by_line=True, size=1 << 20), read(data, by_line=False, size=size)
+    assert found == expected
+    assert other.stats.lines == one.stats.lines
+    assert +other.stats.matched == +one.stats.matched
+    assert other.stats.errors == one.stats.errors

@@ -5,18 +5,15 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sampled import FORMATS, LOGS, NOW, WITH_SAMPLES, whole_of
-from stoker.logs.interpreter import Interpreter
+from sampled import LOGS, WITH_SAMPLES, same, whole_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stoker.metrics import Observation
 
 STOKER = (sys.executable, "-m", "stoker")
 NOISE = (
@@ -31,26 +28,6 @@ NOISE = (
     b'{"message":"step 3: loss=0.25"}',
 )
 HOSTILE = (b"\0\0step 4: loss=0.5", b"\xff\xfe loss", b"x" * 70_000, b"\x1b]0;title\x07", b"a\bb\rc")
-
-
-def read(data: bytes, *, by_line: bool, size: int) -> tuple[list[Observation], Interpreter]:
-    one = Interpreter(
-        FORMATS,
-        line_length=65536,
-        timezone=UTC,
-        clock=lambda: NOW,
-        on_unread=(lambda _: None) if by_line else None,  # whoever wants to see unread lines has each of them looked at
-    )
-    found = [each for start in range(0, len(data), size) for each in one.feed(data[start : start + size])]
-    return found + one.flush(), one
-
-
-def same(data: bytes, size: int) -> None:
-    (expected, one), (found, other) = read(data, by_line=True, size=1 << 20), read(data, by_line=False, size=size)
-    assert found == expected
-    assert other.stats.lines == one.stats.lines
-    assert +other.stats.matched == +one.stats.matched
-    assert other.stats.errors == one.stats.errors
 
 
 def mixed(seed: int, noise: tuple[bytes, ...], ends: tuple[bytes, ...]) -> bytes:

@@ -256,7 +256,7 @@ class LogEngine:
                 if source.name in kept["sources"]:
                     source.restore(kept["sources"][source.name])
             self._store.restore(kept["store"], self._settings)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._state.set_aside(repr(error))
             self._store, self._sources = (
                 self._build()

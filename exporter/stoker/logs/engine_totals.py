@@ -43,7 +43,7 @@ class Totals:
         self.matched.update({str(name): int(count) for name, count in state["matched"].items()})
         self.errors.update({str(name): int(count) for name, count in state["errors"].items()})
         self.rotations, self.truncations = int(state["rotations"]), int(state["truncations"])
-        self.last_line = state["last_line"]
+        self.last_line = None if state["last_line"] is None else float(state["last_line"])
 
 
 class StreamReading:
