@@ -39,15 +39,17 @@ def whole_of(name: str) -> bytes:
 WITH_SAMPLES = sorted(str(name) for name, spec in PACK.formats.items() if spec.patterns)
 
 
+def line_by_line(one: Interpreter) -> None:
+    """Have an interpreter look at each line by itself, as where Hyperscan is not installed."""
+    one._scanner = None
+    one._ways_of = FORMATS.ways.matcher.scan
+
+
 def read(data: bytes, *, by_line: bool, size: int) -> tuple[list[Observation], Interpreter]:
     """What a log says, given in blocks of this size, and the interpreter that read it."""
-    one = Interpreter(
-        FORMATS,
-        line_length=65536,
-        timezone=UTC,
-        clock=lambda: NOW,
-        on_unread=(lambda _: None) if by_line else None,  # whoever wants to see unread lines has each of them looked at
-    )
+    one = Interpreter(FORMATS, line_length=65536, timezone=UTC, clock=lambda: NOW)
+    if by_line:
+        line_by_line(one)
     found = [each for start in range(0, len(data), size) for each in one.feed(data[start : start + size])]
     return found + one.flush(), one
 

@@ -331,10 +331,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], int, str]] = {
     ),
 }
 MEASURED = """
-import resource, sys
+import sys
 from stoker.cli.main import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 sys.exit(code)
 """
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sampled import LOGS, WITH_SAMPLES, same, whole_of
+from sampled import FORMATS, LOGS, NOW, WITH_SAMPLES, line_by_line, same, whole_of
+from stoker.logs.interpreter import Interpreter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +68,31 @@ def test_without_hyperscan_the_same_is_read_and_it_is_said(tmp_path: Path) -> No
     assert missing.stdout == there.stdout != ""
     assert "the package hyperscan is not installed" in missing.stderr
     assert there.stderr == ""
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_the_same_lines_are_told_as_unread_and_as_read_in_their_order(name: str) -> None:
+    data = whole_of(name) + b"\n".join(NOISE) + b"\n" + b"5%\r10%\rdone\n" + whole_of(name)
+
+    def told(*, by_line: bool, size: int) -> tuple[list[str], list[tuple[str, str, bool]]]:
+        unread: list[str] = []
+        read: list[tuple[str, str, bool]] = []
+        one = Interpreter(
+            FORMATS,
+            line_length=65536,
+            timezone=UTC,
+            clock=lambda: NOW,
+            on_unread=unread.append,
+            on_read=lambda text, form, gave: read.append((text, form, gave)),
+        )
+        if by_line:
+            line_by_line(one)
+        for start in range(0, len(data), size):
+            one.feed(data[start : start + size])
+        one.flush()
+        return unread, read
+
+    expected = told(by_line=True, size=len(data))
+    assert expected[0]
+    assert told(by_line=False, size=len(data)) == expected
+    assert told(by_line=False, size=333) == expected

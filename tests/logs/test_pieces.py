@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sampled import FORMATS, NOW
+from sampled import FORMATS, NOW, line_by_line
 from stoker.logs.interpreter import Interpreter
 from stoker.logs.lines import Line
 from stoker.logs.pieces import Pieces
@@ -30,13 +30,9 @@ def docker(text: str, stream: str = "stdout") -> str:
 
 
 def read(text: str, *, by_line: bool = False, size: int = 1 << 20) -> tuple[list[Observation], Interpreter]:
-    one = Interpreter(
-        FORMATS,
-        line_length=65536,
-        timezone=UTC,
-        clock=lambda: NOW,
-        on_unread=(lambda _: None) if by_line else None,
-    )
+    one = Interpreter(FORMATS, line_length=65536, timezone=UTC, clock=lambda: NOW)
+    if by_line:
+        line_by_line(one)
     data = text.encode()
     found = [each for start in range(0, len(data), size) for each in one.feed(data[start : start + size])]
     return found + one.flush(), one

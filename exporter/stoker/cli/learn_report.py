@@ -53,6 +53,8 @@ class Report:
         lines = self.learner.lines
         if not lines:
             return "no line in it; there is nothing to learn from"
+        if read := sum(self.learner.read.values()) + self.learner.silent:
+            return f"nothing to learn: formats read {read:,} of {_many(lines, 'line')}, and the others say nothing again and again"
         most = max((each.template.count for each in self.found), default=0)
         if lines == 1 or most <= 1:
             return f"nothing to learn: {_many(lines, 'line')}, and none of a kind with another; name a longer log"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from stoker.logs.lines import Splitter, cleaned
+from stoker.logs.lines import Line, Splitter, cleaned
 from stoker.logs.literals import FAR
 from stoker.logs.meaning import Meaning
 from stoker.logs.pieces import Pieces
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stoker.logs.blocks import Scanner
     from stoker.logs.finding import Reader
     from stoker.logs.formats import CompiledFormat, CompiledFormats
-    from stoker.logs.lines import Line
     from stoker.metrics import Observation
 
 _STEPS = frozenset({"stoker_train_step", "stoker_train_steps"})
@@ -80,7 +80,7 @@ class Interpreter:
         self._ways = formats.ways.all
         self._way_of_reader = formats.ways.readers
         self._quick = formats.ways.quick
-        self._scanner: Scanner | None = formats.ways.scanner if on_unread is None else None
+        self._scanner: Scanner | None = formats.ways.scanner
         self._ways_of = formats.ways.matcher.scan if self._scanner is None else self._scanner.ways
         self.stats = LineStats(errors=self._splitter.errors)
         self._pieces = Pieces(line_length, self.stats.errors)
@@ -90,6 +90,7 @@ class Interpreter:
         self._clock = clock
         self._on_unread = on_unread
         self._on_read = on_read
+        self._unread: list[Line] = []
         self._awake: set[int] = set()
 
     @property
@@ -100,7 +101,8 @@ class Interpreter:
     def feed(self, data: bytes) -> list[Observation]:
         """What the lines that end in `data` say."""
         self.stats.bytes += len(data)
-        if self._scanner is not None:
+        redrawn = self._on_unread is not None and (b"\r" in data or b"\b" in data)
+        if self._scanner is not None and not redrawn:
             block = self._splitter.take(data)
             if block is not None:
                 return self._block(self._scanner, block)
@@ -136,19 +138,14 @@ class Interpreter:
         meaning, matched, all_ways, quick = self._meaning, self.stats.matched, self._ways, self._quick
         incidents = meaning.incidents
         before, looked = incidents.lines, 0
+        first, seen = self._splitter.number, None if self._on_unread is None else set[int]()
         for line, ways, two in walk.steps(self._awake):
             looked += 1
+            if seen is not None:
+                seen.add(line.number)
             incidents.lines = before + walk.lines + 1
-            if ways is None or _PIECES in self._awake:
-                joined = self._joined(line)
-                if joined is None:
-                    matched["none"] += 1
-                    continue
-                if joined is not line:
-                    found += self._line(joined, self._records(joined, unglue(joined.text), None))
-                    continue
-            if ways is None or two:
-                found += self._line(line, self._records(line, unglue(line.text), ways))
+            if ways is None or two or _PIECES in self._awake:
+                found += self._uncommon(line, ways)
                 continue
             rank, text = unwrap(line.text)
             if ways and not self._awake and (sole := quick[ways[0]]) is not None:
@@ -162,6 +159,8 @@ class Interpreter:
                             found += said
                             meaning.context = each.kind
                         matched[each.name if said else "none"] += 1
+                        if self._on_read is not None:
+                            self._on_read(line.text, each.name, bool(said))
                         continue
             said, name = self._read(line, rank, text, ways)
             found += said
@@ -170,7 +169,29 @@ class Interpreter:
         self.stats.lines += walk.lines
         incidents.lines = before + walk.lines
         matched["none"] += walk.lines - looked
+        if seen is not None:
+            texts = enumerate(block.decode().split("\n"), first)
+            self._unread += (Line(number, text) for number, text in texts if number not in seen and text.strip(" \t"))
+            self._tell_unread()
         return found
+
+    def _uncommon(self, line: Line, ways: Sequence[int] | None) -> list[Observation]:
+        """What a line says that may be a piece of one, or two records, or not what the block shows."""
+        if ways is None or _PIECES in self._awake:
+            joined = self._joined(line)
+            if joined is None:
+                self.stats.matched["none"] += 1
+                return []
+            if joined is not line:
+                line, ways = joined, None
+        return self._line(line, self._records(line, unglue(line.text), ways))
+
+    def _tell_unread(self) -> None:
+        """Tell the lines that no format understood, in their order."""
+        if self._on_unread is not None:
+            for line in sorted(self._unread, key=itemgetter(0)):
+                self._on_unread(line.text)
+        self._unread.clear()
 
     def _lines(self, lines: list[Line]) -> list[Observation]:
         """The same for lines that are looked at one by one."""
@@ -186,6 +207,7 @@ class Interpreter:
         incidents.lines = before + len(lines)
         self.stats.lines += len(lines)
         self.stats.matched["none"] += len(lines) - len(whole)
+        self._tell_unread()
         return found
 
     def _records(self, line: Line, parts: list[str] | None, ways: Sequence[int] | None) -> list[_Record]:
@@ -218,7 +240,7 @@ class Interpreter:
         if claimed and self._on_read is not None:
             self._on_read(line.text, name, bool(found))
         elif not claimed and self._on_unread is not None:
-            self._on_unread(line.text)
+            self._unread.append(line)
         return found, name if found else "none"
 
     def _record(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str, bool]:
