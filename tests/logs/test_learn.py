@@ -57,3 +57,11 @@ def test_what_varies_by_its_nature_is_no_number() -> None:
     line = "2026-11-20T10:00:00Z 10.0.0.1:99 0x7f deadbeef01 /data/part-7 v1.2.3 rank3 train.py:33 'of 5' x=7"
     (found,) = mined([line] * 2).templates()
     assert [each.name for each in numbers(found)] == ["x"]
+
+
+def test_words_of_another_script_are_keys_whose_numbers_somebody_will_name() -> None:
+    (found,) = mined([f"队列长度: {n * 3 % 7}, 耗时={n}ms" for n in range(9)]).templates()
+    assert [(each.name, each.key, each.unit) for each in numbers(found)] == [
+        ("value_1", "队列长度", ""),
+        ("value_2", "耗时", "ms"),
+    ]

@@ -261,7 +261,8 @@ def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier
         unit = unit or UNITS[suffix["unit"].lower()]
     if not name and BASES.get(unit) == "seconds":
         name = _verb(before) or "duration"
-    name = slug(name)
+    # words in another script than a metric's name may have: somebody will rename it
+    name = slug(name) or (f"value_{len(earlier) + 1}" if key else "")
     return Number(place, slot, name, key, unit, _why_not(name, slot, before))
 
 
