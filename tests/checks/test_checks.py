@@ -258,7 +258,7 @@ def test_a_name_that_is_none_or_taken(name: str, says: str) -> None:
         ),
         (
             "formats: {own: {patterns: [{sample: aa, regex: '(a+)+$', set: {}}]}}",
-            "a repetition without bound stands inside another",
+            "a repetition without bound stands around something that can be cut in several ways",
         ),
     ],
 )

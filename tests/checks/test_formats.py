@@ -111,8 +111,8 @@ MISTAKES = {
         "(?P<took>{number})",
         "(?P<took>(?:[0-9]+)+)",
         (
-            "regex: ours: a repetition without bound stands inside another, which can take forever on a line;"
-            " write it without nesting"
+            "regex: ours: a repetition without bound stands around something that can be cut in several ways, which can take forever on a line;"
+            " say what may stand there, `[^,]*`, or how much of it, `.{0,80}`"
         ),
     ),
     "a label that no metric has": (

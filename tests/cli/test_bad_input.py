@@ -79,7 +79,7 @@ BAD = {
     "a pattern that backtracks": (
         "pack:\n  formats:\n    own: {patterns: [{sample: aa, regex: '(a+)+$', set: {}}]}\n",
         1,
-        "a repetition without bound stands inside another",
+        "a repetition without bound stands around something that can be cut in several ways",
     ),
     "an empty glob": ("sources: [{name: a, files: ['']}]\n", 1, "a glob is empty; as in /var/log/train/*.log"),
     "a label of one's own": (

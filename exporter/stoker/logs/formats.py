@@ -235,7 +235,12 @@ def _regex(name: str, text: str, where: Position, problems: Problems) -> re.Patt
         problems.add(where, "regex", f"{name}: no regular expression: {says}", "correct it")
         return None
     if danger := backtracks(expanded):
-        problems.add(where, "regex", f"{name}: {danger}, which can take forever on a line", "write it without nesting")
+        problems.add(
+            where,
+            "regex",
+            f"{name}: {danger}, which can take forever on a line",
+            "say what may stand there, `[^,]*`, or how much of it, `.{0,80}`",
+        )
         return None
     return regex
 

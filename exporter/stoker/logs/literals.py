@@ -7,6 +7,8 @@ import re._constants as codes
 import re._parser as parser
 from typing import TYPE_CHECKING, Any
 
+from stoker.logs.backtracking import MOST, taking
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,18 +44,19 @@ def finder(regex: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
         else:
             at = at or argument
     match, search = regex.match, regex.search
+    far = FAR if taking(regex.pattern) < MOST else FAR // 8
     if at in (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING) and not regex.flags & re.MULTILINE:
-        return lambda text: match(text, 0, FAR)
+        return lambda text: match(text, 0, far)
     if len(lead) < _TELLING or regex.flags & _IGNORECASE:
-        return lambda text: search(text, 0, FAR)
+        return lambda text: search(text, 0, far)
 
     def find(text: str) -> re.Match[str] | None:
-        start = text.find(lead, 0, FAR)
+        start = text.find(lead, 0, far)
         while start >= 0:
-            found = match(text, start, FAR)
+            found = match(text, start, far)
             if found is not None:
                 return found
-            start = text.find(lead, start + 1, FAR)
+            start = text.find(lead, start + 1, far)
         return None
 
     return find

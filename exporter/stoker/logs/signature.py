@@ -93,7 +93,7 @@ def _optional(item: Any) -> bool:  # noqa: ANN401 - the parser's own type
 
 
 def _item(code: Any, argument: Any, flags: int, *, head: bool, tail: bool) -> str:  # noqa: ANN401
-    one = _characters(code, argument, flags)
+    one = characters(code, argument, flags)
     if one is not None:
         return _class(one, 1, 1, at_edge=head or tail)
     if code is codes.LITERAL:
@@ -122,13 +122,13 @@ def _repeat(least: int, most: Any, body: Any, flags: int, *, head: bool, tail: b
     if head or tail:
         highest = least
     items = list(body)
-    if len(items) == 1 and (one := _characters(items[0][0], items[0][1], flags)) is not None:
+    if len(items) == 1 and (one := characters(items[0][0], items[0][1], flags)) is not None:
         return _class(one, least, highest, at_edge=head or tail)
     inner = _sequence(items, flags, head=head and least == 1, tail=tail and least == 1)
     return _group(inner) + _times(least, highest) if inner else ""
 
 
-def _characters(code: Any, argument: Any, flags: int) -> tuple[frozenset[int], bool] | None:  # noqa: ANN401
+def characters(code: Any, argument: Any, flags: int) -> tuple[frozenset[int], bool] | None:  # noqa: ANN401
     """(ASCII characters, whether others as well) of what stands for one character; None for anything else."""
     if code is codes.ANY:
         return _ASCII, True
