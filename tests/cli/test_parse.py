@@ -128,3 +128,34 @@ def test_an_unknown_format_is_one_line(log: Path) -> None:
     done = parse("--formats", "hf_trainr", str(log))
     assert done.returncode == 1
     assert "there is no log format hf_trainr; did you mean hf_trainer?" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl", "openmetrics"])
+def test_halves_of_characters_and_control_characters_are_shown_somehow(form: str) -> None:
+    paths = (r"/\ud800", r"/\udfff", r"/\u0000", r"/\n", r"/\u001b[2J")
+    log = "".join(f'{{"method": "GET", "path": "{path}", "status": 200, "request_time": 0.5}}\n' for path in paths)
+    done = parse("-", "--format", form, data=log.encode())
+    assert done.returncode == 0, done.stderr
+    assert "stoker_serve_requests" in done.stdout
+    assert not {"\x00", "\x1b", "\ud800"} & set(done.stdout)
+
+
+def test_a_hole_of_a_terabyte_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(LOG + b"\n")
+    with path.open("r+b") as file:
+        file.seek(1 << 40)
+        file.write(b"\n{'loss': 2.25, 'grad_norm': 1.2, 'learning_rate': 5e-05, 'epoch': 0.3}\n")
+    done = parse(str(path), "--format", "jsonl")
+    assert done.returncode == 0
+    assert 2.25 in [value for _, _, value in rows(done.stdout)]
+
+
+def test_series_and_shapes_without_end_are_left_out_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "stoker.yaml").write_text("limits: {series_per_metric: 10}\n")
+    log = "".join(
+        f"{{'loss': 2.5, 'learning_rate': 0.1, 'eval_x{number}': 1.0, 'epoch': 0.1}}\n" for number in range(50)
+    )
+    done = parse("-", "--config", str(tmp_path / "stoker.yaml"), data=log.encode())
+    assert "series_limit: 40" in done.stdout
+    assert done.stdout.count("stoker_train_eval") == 10

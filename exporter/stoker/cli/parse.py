@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _SHAPES = 20
+_SHAPES_KEPT = 20_000
+_OTHER = "(further shapes)"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         line_length=loaded.settings.limits.line_length,
         timezone=None,
         clock=time.time,
-        on_unread=(lambda text: shapes.update([shape(text)])) if args.format == "table" else None,
+        on_unread=(lambda text: _count(shapes, shape(text))) if args.format == "table" else None,
     )
     damages: list[SourceError] = []
     observations = _observations(args.file, interpreter, damages)
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         for each in observations:
             print(_json(each))
     else:
-        fold = Fold(pack.catalog)
+        fold = Fold(pack.catalog, loaded.settings.limits)
         for each in observations:
             fold.add(each)
         if args.format == "openmetrics":
@@ -104,7 +106,12 @@ def _json(each: Observation) -> str:
         "labels": dict(each.labels),
         "value": each.value,
     }
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return json.dumps(row, ensure_ascii=False, allow_nan=False).encode(errors="replace").decode()
+
+
+def _count(shapes: Counter[str], text: str) -> None:
+    """Count a shape; of a log of nothing but different ones, what comes late counts together."""
+    shapes[text if text in shapes or len(shapes) < _SHAPES_KEPT else _OTHER] += 1
 
 
 def _table(fold: Fold, interpreter: Interpreter, shapes: Counter[str]) -> None:
@@ -125,8 +132,9 @@ def _table(fold: Fold, interpreter: Interpreter, shapes: Counter[str]) -> None:
     stats = interpreter.stats
     matched = ", ".join(f"{name} {count}" for name, count in stats.matched.most_common() if name != "none")
     print(f"\n{stats.lines} lines; understood by {matched or 'no format'}; by none {stats.matched['none']}")
-    for reason, count in stats.errors.items():
-        print(f"{reason}: {count}")
+    for reason, count in {**stats.errors, "series_limit": fold.left_out}.items():
+        if count:
+            print(f"{reason}: {count}")
     if shapes:
         print("\nlines not understood, by shape:")
         for text, count in shapes.most_common(_SHAPES):

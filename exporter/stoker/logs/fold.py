@@ -4,28 +4,48 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from stoker.logs.identity import printable
 from stoker.metrics import HistogramValue, Kind, Observation, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stoker.config.settings import Limits
     from stoker.metrics import Desc
 
 
 class Fold:
-    """The last value of gauges, the sum of counters, the buckets of histograms."""
+    """The last value of gauges, the sum of counters, the buckets of histograms.
 
-    def __init__(self, descs: Mapping[str, Desc]) -> None:
+    Attributes:
+        left_out: observations of series for which there was no room.
+
+    Args:
+        descs: the catalogue.
+        limits: bounds of series and labels.
+    """
+
+    def __init__(self, descs: Mapping[str, Desc], limits: Limits) -> None:
         self._descs = descs
+        self._limits = limits
+        self._counts: Counter[str] = Counter()
+        self.left_out = 0
         self._values: dict[tuple[str, tuple[str, ...]], float | list[float]] = {}
 
     def add(self, each: Observation) -> None:
         """Take one observation."""
         desc = self._descs[each.metric]
         given = dict(each.labels)
-        key = (each.metric, tuple(given.get(label, "") for label in desc.labels))
+        longest = self._limits.label_length
+        key = (each.metric, tuple(printable(given.get(label, ""))[:longest] for label in desc.labels))
+        if key not in self._values:
+            if self._counts[each.metric] >= self._limits.series_per_metric:
+                self.left_out += 1
+                return
+            self._counts[each.metric] += 1
         if each.op == "set" and math.isfinite(each.value):
             self._values[key] = each.value
         elif each.op == "inc":

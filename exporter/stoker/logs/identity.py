@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from stoker.config.settings import SourceSettings
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters, as a JSON text may spell them; two of the halves would be one on the page."""
 _FIELD = re.compile(r"\{(env:)?(\w+)\}")
 
 
@@ -29,6 +31,13 @@ class Identity:
 def decimal(rank: str) -> str:
     """`007` and `7` are one rank; what is no number stays as it is."""
     return rank.lstrip("0") or "0" if rank.isascii() and rank.isdigit() else rank
+
+
+def printable(value: str) -> str:
+    """A label's value with what cannot be shown replaced; the very same text where there is nothing of that."""
+    if value.isprintable() or _UNPRINTABLE.search(value) is None:
+        return value
+    return _UNPRINTABLE.sub("\ufffd", value)
 
 
 def fill(template: str, path: str, groups: Mapping[str, str], host: str, environment: Mapping[str, str]) -> str:

@@ -6,14 +6,13 @@ The way of an observation is short: its target remembers the slot with everythin
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.config.settings import SourceSettings
-from stoker.logs.identity import Identity, decimal
+from stoker.logs.identity import Identity, decimal, printable
 from stoker.logs.store_runs import Labels, Subject, Watch
 from stoker.logs.store_series import Buckets, Number, Series
 from stoker.logs.store_tables import FAMILIES, LAST_EVENT, zeros
@@ -30,8 +29,6 @@ log = logging.getLogger(__name__)
 
 _NAMED = "stoker_train_value"
 _OTHER = "{other}"
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters and halves of characters, as a JSON text may spell them; two of the halves would be one on the page."""
 
 
 class _Slot(NamedTuple):
@@ -182,9 +179,9 @@ class Store:
         cut = {}
         for name in desc.labels:
             value = found.get(name, "")
-            if not value.isprintable() and _UNPRINTABLE.search(value) is not None:
+            if (shown := printable(value)) is not value:
                 stream.errors["decode"] += 1
-                value = _UNPRINTABLE.sub("\ufffd", value)
+                value = shown
             if len(value) > longest:
                 stream.errors["label_cut"] += 1
                 value = value[:longest]

@@ -376,6 +376,9 @@ class Follower:
                 if not data:
                     break
                 self._wrong.discard((file.path, "read"))
+                if file.after_cut:  # nothing but zeros, of a hole mostly
+                    self._errors["nul"] += 1
+                    continue
                 yield Event("data", file, data)
             self.behind = self.behind or file.size > file.offset
             file.position()
