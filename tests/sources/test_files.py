@@ -31,11 +31,8 @@ class Reader:
         for event in self.follower.turn(self.now):
             self.events.append(event.kind)
             found += event.data
-            if event.kind == "data":
-                end = event.data.rfind(b"\n")
-                event.file.partial = len(event.data) - end - 1 if end >= 0 else event.file.partial + len(event.data)
-            elif event.kind != "opened":
-                event.file.partial = 0
+            if event.kind in ("cut", "ended"):
+                event.file.end_line()
         return found
 
     def again(self, *patterns: str) -> Reader:

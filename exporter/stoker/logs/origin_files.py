@@ -62,11 +62,11 @@ class Files(Origin):
             self.opened += 1
         elif event.kind == "data":
             intake.feed(self._reading(intake, file), event.data, None)
-            ends = max(event.data.rfind(b"\n"), event.data.rfind(b"\r"))
-            file.partial = len(event.data) - ends - 1 if ends >= 0 else file.partial + len(event.data)
+        elif event.kind == "left":
+            self._readings.pop(file, None)
         elif file in self._readings:
             intake.flush(self._readings[file])
-            file.partial = 0
+            file.end_line()
             if event.kind == "ended":
                 self._former[file.log] = self._readings.pop(file)
                 if len(self._former) > _FORMER:
@@ -76,19 +76,17 @@ class Files(Origin):
         found = self._readings.get(file)
         if found is None:
             found = intake.open(file.log, "")
-            self._know(intake, found, file)
+            self._know(found, file)
             self._readings[file] = found
         return found
 
-    def _know(self, intake: Intake, reading: StreamReading, file: FollowedFile | Archive) -> None:
+    def _know(self, reading: StreamReading, file: FollowedFile | Archive) -> None:
         """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
         same = file.path == file.log or isinstance(file, Archive)
         former = next((each for each in self._readings if each.log == file.log), None)
         older = self._former.pop(file.log, None) if same else None
-        if same and file.start == 0 and former is not None:
+        if same and file.start == 0 and former is not None and not former.partial:
             older = self._readings.pop(former)
-            intake.flush(older)
-            former.partial = 0
         if older is not None:
             reading.interpreter = older.interpreter
         else:
@@ -101,14 +99,14 @@ class Files(Origin):
 
     def state(self) -> dict[str, Any]:
         """See Origin."""
-        files = {"files": self._follower.state()} if self._follower.started else {}
+        files = {"files": self._follower.state(), "looking": not self._follower.started}
         return {**files, "archives": self._follower.archives.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See Origin."""
         self._restored = True
         if "files" in state:
-            self._follower.restore(state["files"])
+            self._follower.restore(state["files"], looking=bool(state.get("looking")))
         if "archives" in state:
             self._follower.archives.restore(state["archives"])
 

@@ -16,14 +16,14 @@ from stoker.errors import SourceError, UnavailableError
 from stoker.sources.programs import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def blocks(path: str) -> Iterator[bytes]:
+def blocks(path: str) -> Generator[bytes]:
     """The content of a file, unpacked where it is packed, in blocks.
 
     Raises:

@@ -2,6 +2,9 @@
 
 A file that is written to stays open, so that what comes after a rename or a removal is still read and its inode cannot be given to
 another. One that was quiet for ten minutes is closed and only looked at, so that thousands of old files cost no descriptors. Nothing that happens to one file stops the others; it is counted.
+
+A log that lost its content or, while nobody watched, its name is sought beside it (files_remains.py). A copy of a log that is
+followed is not read for as long as the log has the same itself.
 """
 
 from __future__ import annotations
@@ -9,16 +12,32 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from stoker.sources.files_archives import PACKED, Archive, Archives
+from stoker.sources.files_archives import Archive, Archives
 from stoker.sources.files_followed import COMPRESSED, FollowedFile
 from stoker.sources.files_found import Globs
-from stoker.sources.files_position import Position, digest
+from stoker.sources.files_position import Position, new_position
+from stoker.sources.files_remains import (
+    PACKED,
+    between,
+    found,
+    fresh,
+    holds,
+    is_copy,
+    originals,
+    path_of,
+    rest,
+    siblings,
+    since,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from stoker.sources.files_remains import Sibling
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +48,11 @@ _QUIET = 600.0
 _OPEN = 256
 _TELLING = 512
 _KEPT = 1000
+_ASIDE = 64
+_TRIES = 3
+
+Identity = tuple[int, int]
+"""Device and inode."""
 
 
 class _Seen(NamedTuple):
@@ -43,12 +67,13 @@ class Event(NamedTuple):
 
     Attributes:
         kind: `opened` (data may follow from its offset), `data`, `cut` (what follows begins anew), `ended` (nothing follows, or
-            after a long pause and as a file opened again).
+            after a long pause and as a file opened again), `left` (the same, and a line that has not ended is given again as a
+            whole: later, or by another file).
         file: the file.
         data: the bytes, for `data`.
     """
 
-    kind: Literal["opened", "data", "cut", "ended"]
+    kind: Literal["opened", "data", "cut", "ended", "left"]
     file: FollowedFile | Archive
     data: bytes = b""
 
@@ -77,12 +102,14 @@ class Follower:
         self._log_of = log_of
         self._from_beginning = from_beginning
         self._errors = errors
-        self._files: dict[tuple[int, int], FollowedFile] = {}
-        self._quiet: dict[tuple[int, int], tuple[int, int]] = {}
-        self._positions: dict[tuple[int, int], Position] = {}
-        self._unsought: dict[tuple[int, int], Position] = {}
-        self._earlier: frozenset[tuple[int, int]] = frozenset()
-        self._cut: list[Position] = []
+        self._files: dict[Identity, FollowedFile] = {}
+        self._quiet: dict[Identity, tuple[int, int]] = {}
+        self._positions: dict[Identity, Position] = {}
+        self._unsought: dict[Identity, Position] = {}
+        self._tries = _TRIES
+        self._lost: list[Position] = []
+        self._left: list[FollowedFile] = []
+        self._aside: dict[Identity, _Seen] = {}
         self._wrong: set[tuple[str, str]] = set()
         self._first = True
         self._packed: list[str] = []
@@ -91,15 +118,12 @@ class Follower:
         self.truncations = 0
         self.behind = False
 
-    def restore(self, state: Iterable[dict[str, Any]]) -> None:
-        """Go on from positions of an earlier life; files without one are new and read whole."""
-        self._positions = {}
-        for each in state:
-            position = Position.restored(each)
-            self._positions[position.device, position.inode] = position
+    def restore(self, state: Iterable[Mapping[str, Any]], *, looking: bool = False) -> None:
+        """Go on from positions of an earlier life; files without one are new and read whole, unless that was still `looking`."""
+        positions = [Position.restored(each) for each in state]
+        self._positions = {each.identity: each for each in positions}
         self._unsought = dict(self._positions)
-        self._earlier = frozenset(self._positions)
-        self._first = False
+        self._first = looking
 
     def state(self) -> list[dict[str, Any]]:
         """Positions as plain values."""
@@ -130,33 +154,42 @@ class Follower:
         """
         self.behind = False
         names = self._names(now)
-        if self._first and (archive := self._archive(names)) is not None:
+        if (archive := self._archive(names)) is not None:
             yield from self._unpacked(archive)
             return
         for identity in [each for each in self._quiet if each not in names]:
             del self._quiet[identity]
             self._unsought[identity] = self._positions[identity]
-        yield from self._renamed(names)
-        for file in list(self._files.values()):
+        yield from self._sought(names)
+        for file in self._open_files():
             # what has lost its name is read first: its lines are older than those of its successor
             if file.identity not in names:
-                yield from self._leaving(file, now)
+                yield from self._leaving(file, names, now)
             elif file.path != names[file.identity].path:
                 self.rotations += 1
-                yield from self._news(file)
+                yield from self._news(file, names)
+                file.path = names[file.identity].path
         yield from self._appeared(names)
-        for file in list(self._files.values()):
+        for file in self._open_files():
             if file.identity in names:
                 file.named = True
                 file.path = names[file.identity].path
                 before = file.offset
-                yield from self._news(file)
+                yield from self._news(file, names)
                 if file.offset != before or not file.quiet_since:
                     file.quiet_since = now
                 elif now - file.quiet_since >= _QUIET:
-                    yield from self._rest(file)
+                    yield from self._rest(file, "ended")
+        yield from self._late()
+        self.behind = self.behind or self.archives.waits
 
-    def _archive(self, names: dict[tuple[int, int], _Seen]) -> Archive | None:
+    def _open_files(self) -> Iterator[FollowedFile]:
+        """All that are open, those that become others' originals first; some may be closed meanwhile."""
+        for file in sorted(self._files.values(), key=lambda each: len(each.path)):
+            if self._files.get(file.identity) is file:
+                yield file
+
+    def _archive(self, names: dict[Identity, _Seen]) -> Archive | None:
         return self.archives.next(self._packed, [seen.path for seen in names.values()])
 
     def _unpacked(self, archive: Archive) -> Iterator[Event]:
@@ -172,9 +205,9 @@ class Follower:
                 return
             yield Event("data", archive, data)
 
-    def _names(self, now: float) -> dict[tuple[int, int], _Seen]:
+    def _names(self, now: float) -> dict[Identity, _Seen]:
         """What matches and is a file, by device and inode."""
-        names: dict[tuple[int, int], _Seen] = {}
+        names: dict[Identity, _Seen] = {}
         wrong: set[tuple[str, str]] = set()
         self._packed = []
         for path in self._find(now):
@@ -210,36 +243,96 @@ class Follower:
             log.warning("file not followed path=%s reason=%s why=%s", path, reason, why or "no text file")
         wrong.add((path, reason))
 
-    def _appeared(self, names: dict[tuple[int, int], _Seen]) -> Iterator[Event]:
+    def _appeared(self, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        paths: dict[str, Identity] = {}
         for identity, seen in names.items():
             if identity in self._files or self._quiet.get(identity) == seen.change:
                 continue
+            paths = paths or {each.path: key for key, each in names.items()}
+            original = next((paths[each] for each in originals(seen.path) if each in paths), None)
+            position = None
+            if original is not None and not self._is_kept(identity, seen.path):
+                waits, position = self._copy(seen.path, original)
+                if waits:
+                    continue
             if len(self._files) >= _OPEN:
                 idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
                 if not idle:
                     self.behind = True
                     return
-                yield from self._rest(min(idle, key=lambda each: each.changed))
-            file = self._open(seen.path)
+                yield from self._rest(min(idle, key=lambda each: each.changed), "left")
+            file = self._open(seen.path, position)
             if file is not None:
-                yield Event("opened", file)
+                yield from self._opened(file, names)
                 if file.log != file.path:
-                    yield from self._older(file)
+                    yield from self._older(file, names)
+                else:
+                    yield from self._succeeded(file, names)
         self._first = False
 
-    def _older(self, file: FollowedFile) -> Iterator[Event]:
+    def _is_kept(self, identity: Identity, path: str) -> bool:
+        """Whether the file has what was read of it in an earlier life, or before it was closed."""
+        position = self._positions.get(identity)
+        return position is not None and position.offset > 0 and holds(path, position)
+
+    def _opened(self, file: FollowedFile, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """What follows from opening a file."""
+        for left in self._left:
+            yield Event("left", left)
+        self._left.clear()
+        yield Event("opened", file)
+        lost, self._lost = self._lost, []
+        for position in lost:
+            yield from self._remains(position, names)
+
+    def _copy(self, path: str, original: Identity) -> tuple[bool, Position | None]:
+        """Whether a new file is but a copy of a log, so that there is nothing in it to read now; else from where it is no copy."""
+        file = self._files.get(original)
+        if file is None:
+            return False, None
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return False, None
+        try:
+            if is_copy(descriptor, file.descriptor):
+                return True, None
+            position = file.position()
+            if not position.offset or not position.fits(descriptor):
+                return False, None
+            # the copy has what the log no longer has: it is read when the log's cut has been seen
+            return not file.is_there(), position
+        except OSError:
+            return False, None
+        finally:
+            os.close(descriptor)
+
+    def _older(self, file: FollowedFile, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
         """What a rotated file or a copy has is older than what its original has now: all of it is read first."""
-        yield from self._news(file)
+        yield from self._news(file, names)
         while self._files.get(file.identity) is file and file.size > file.offset:
-            yield from self._news(file)
+            before = file.offset
+            yield from self._news(file, names)
+            if file.offset == before:
+                return
 
-    def _rest(self, file: FollowedFile) -> Iterator[Event]:
+    def _rest(self, file: FollowedFile, kind: Literal["ended", "left"]) -> Iterator[Event]:
         """Close a file in which nothing happens; it is opened again when its size or time changes."""
-        status = os.fstat(file.descriptor)
-        yield from self._end(file)
-        self._quiet[file.identity] = (status.st_size, status.st_mtime_ns)
+        change = (file.offset, file.changed)  # as it was when it was read, not as it may be now
+        yield from self._end(file, kind)
+        self._quiet[file.identity] = change
 
-    def _open(self, path: str) -> FollowedFile | None:
+    def _open(
+        self, path: str, position: Position | None = None, log_name: str = "", *, identity: Identity | None = None
+    ) -> FollowedFile | None:
+        """Open a file where reading has to begin: at the position, if the file fits it, else where that is known to be.
+
+        Args:
+            path: of the file; when that is no longer the name of the one meant, its new name is looked for.
+            position: where it was read up to, under this or another name.
+            log_name: the name under which it was written, where the path does not say.
+            identity: of the file meant; None for any.
+        """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -251,16 +344,20 @@ class Follower:
             return None
         self._wrong.discard((path, "unreadable"))
         try:
-            file = FollowedFile(path, descriptor, 0)
-            file.log = self._log_of(path)
-            file.offset = file.start = self._start(file)
-            file.position()
+            file = FollowedFile(path, descriptor)
+            if identity is not None and file.identity != identity:
+                os.close(descriptor)
+                path = path_of(path, identity)
+                return self._open(path, position, log_name, identity=identity) if path else None
+            file.log = log_name or self._log_of(path)
+            self._begin(file, position)
         except OSError as error:
             os.close(descriptor)
             self._complain(path, "read", self._wrong, error.strerror)
             return None
         self._positions.pop(file.identity, None)
         self._quiet.pop(file.identity, None)
+        self._aside.pop(file.identity, None)
         self._files[file.identity] = file
         return file
 
@@ -270,72 +367,163 @@ class Follower:
             status = os.stat(path)
         except OSError:
             return
-        nothing = digest(b"")
-        self._positions[status.st_dev, status.st_ino] = Position(
-            path=path,
-            log=path,
-            device=status.st_dev,
-            inode=status.st_ino,
-            offset=status.st_size,
-            head=nothing,
-            head_size=0,
-            tail=nothing,
-            tail_size=0,
-        )
+        self._positions[status.st_dev, status.st_ino] = new_position(path, path, status, status.st_size)
 
-    def _start(self, file: FollowedFile) -> int:
-        """Where reading begins."""
-        position = self._positions.get(file.identity)
-        for each in [position] if position else self._elsewhere(file):
+    def _begin(self, file: FollowedFile, given: Position | None) -> None:
+        """Find where reading begins."""
+        known = self._positions.get(file.identity)
+        if known is not None and known.removed:
+            known = None  # its inode is another file's
+        for each in [given] if given else [known] if known else self._elsewhere(file):
             if each.fits(file.descriptor):
-                self._positions.pop((each.device, each.inode), None)
+                self._positions.pop(each.identity, None)
                 file.log = each.log
-                return each.offset
-        if position is not None:
-            if position.path == file.path:
-                self.truncations += 1
-                file.after_cut = True
-            return 0
-        for other in (*(each.remembered for each in self._files.values()), *self._positions.values(), *self._cut):
-            # a copy made before the original is cut (copytruncate): what was read there is not read again here
-            renamed = file.path != other.path and file.path.startswith(other.path)
-            if renamed and other.offset and other.fits(file.descriptor):
-                file.log = other.log
-                return other.offset
-        if self._first and not self._from_beginning:
-            return file.last_line()
-        return 0
+                file.passed = each.passed
+                file.begin(each.offset)
+                old = self._files.get(each.identity)
+                if old is not None and old.path == file.path and old is not file:
+                    del self._files[each.identity]
+                    os.close(old.descriptor)
+                    self._left.append(old)
+                return
+        if known is not None:
+            self.truncations += known.path == file.path
+            if not known.ended and not given:
+                self._lost.append(known)
+        elif self._first and not self._from_beginning:
+            file.begin(file.last_line())
 
     def _elsewhere(self, file: FollowedFile) -> list[Position]:
-        """Positions of an earlier life under the file's name: a device's number may change with a mount, an inode with a restored backup.
+        """Positions under the file's name: a device's number may change with a mount, an inode with a restored backup.
 
         The content decides then, so that there has to be enough of it: a log that is begun anew often begins as the one before it.
         """
-        old = [self._positions[key] for key in self._earlier if key in self._positions]
-        known = (each for each in old if each.path == file.path)
-        return [each for each in known if each.inode == file.identity[1] or each.offset >= _TELLING]
+        known = [*self._positions.values(), *(each.position() for each in self._files.values() if not each.named)]
+        return [each for each in known if each.path == file.path and each.offset and _is_told(each, file)]
 
-    def _renamed(self, names: dict[tuple[int, int], _Seen]) -> Iterator[Event]:
-        """Files that were rotated while they were not open: found beside their old name, what is left of them is read."""
-        for identity, position in self._unsought.items():
-            if identity in names or identity in self._files:
+    def _sought(self, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """Files that were rotated while they were not open: what is left of them is read."""
+        lost = []
+        for identity, position in list(self._unsought.items()):
+            if identity in names or identity in self._files or position.removed:
                 continue
-            path = _sibling(position)
-            file = self._open(path) if path else None
-            if file is None:
+            path = found(position)
+            if path and position.ended and _size(path) == position.offset:
+                self._put_aside(replace(position, path=path))
                 continue
-            if file.offset != position.offset:
-                # another file took the inode
+            file = self._open(path, position, identity=identity) if path else None
+            if file is not None and file.start == position.offset:
+                file.named = False
+                self.rotations += path != position.path
+                yield from self._opened(file, names)
+                if not position.passed:
+                    yield from self._between(position, identity, names)
+                continue
+            if file is not None:  # another file took the inode
                 os.close(file.descriptor)
-                del self._files[file.identity]
-                continue
-            file.named = False
-            self.rotations += path != position.path
-            yield Event("opened", file)
-        self._unsought = {}
+                del self._files[identity]
+            if not position.ended:
+                lost.append(position)
+        # a folder that is listed while its files are renamed may not show them all
+        self._tries = self._tries - 1 if lost else _TRIES
+        self._unsought = {each.identity: each for each in lost} if self._tries else {}
+        at = {each.path for each in names.values()}
+        for position in lost:
+            if position.path not in at or not self._is_back(position):
+                yield from self._remains(position, names)
 
-    def _leaving(self, file: FollowedFile, now: float) -> Iterator[Event]:
+    def _is_back(self, position: Position) -> bool:
+        """Whether the file that now has the position's name is the same one, on another device or from a backup."""
+        try:
+            descriptor = os.open(position.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            file = FollowedFile(position.path, descriptor)
+            return _is_told(position, file) and position.fits(descriptor)
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+
+    def _remains(self, position: Position, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """Read the rest of a log whose file has another content now, or is gone, and what was written between it and now."""
+        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each.identity)]
+        one = rest(position, among)
+        if one is None:
+            if not position.offset and not position.passed:
+                yield from self._each(position, since(position, among), names)
+            return
+        self._positions.pop(position.identity, None)
+        self._unsought.pop(position.identity, None)
+        if (old := self._files.get(one.identity)) is not None:  # the copy was written over an older one
+            yield from self._forget(old)
+        yield from self._take(one, position.log, position, names)
+        if not position.passed:
+            yield from self._between(position, one.identity, names)
+
+    def _is_known(self, identity: Identity) -> bool:
+        file = self._files.get(identity)
+        return file.is_there() if file is not None else self.archives.has_read(identity)
+
+    def _between(self, position: Position, now: Identity, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """Read what was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
+        for _ in range(_TRIES):
+            among = siblings(position.log, position.folder)
+            one = next((each for each in among if each.identity == now), None)
+            if one is not None:
+                break
+        if one is not None:
+            yield from self._each(position, between(one, among), names)
+
+    def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """Read rotated files of a log of which it is not known whether they were read."""
+        for each in among:
+            if each.identity not in self._files and not self.archives.has_read(each.identity):
+                of_log = [one for one in self._positions.values() if one.log == position.log and one.offset]
+                known = next((one for one in of_log if holds(each.path, one)), None)
+                if known is not None and known.identity != each.identity:
+                    del self._positions[known.identity]
+                    self._unsought.pop(known.identity, None)
+                yield from self._take(each, position.log, known, names)
+
+    def _take(
+        self, one: Sibling, log_name: str, position: Position | None, names: Mapping[Identity, _Seen]
+    ) -> Iterator[Event]:
+        """Read a rotated file from the position, or whole."""
+        if one.path.endswith(PACKED):
+            self.archives.take(one.path, log_name, position.offset if position else 0)
+            return
+        current = next((key for key, each in names.items() if each.path == log_name), None)
+        if position is None and current is not None and self._copy(one.path, current)[0]:
+            return
+        file = self._open(one.path, position, log_name, identity=one.identity)
+        if file is not None:
+            file.passed = True
+            file.named = file.identity in names
+            yield from self._opened(file, names)
+            yield from self._older(file, names)
+
+    def _succeeded(self, successor: FollowedFile, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """A log goes on in a new file: what was begun and rotated since the last look is older than that."""
+        for file in [each for each in self._files.values() if each.log == successor.path and _is_older(each)]:
+            if file.passed or self._files.get(file.identity) is not file:
+                continue
+            file.passed = True
+            position = file.position()
+            if not _is_removed(file):
+                yield from self._between(position, file.identity, names)
+                continue
+            # it was packed and removed: looked for only where there may be more than itself
+            among = siblings(position.log, position.folder)
+            if not position.offset:
+                yield from self._each(position, since(position, among), names)
+            elif len(fresh(position, among)) > 1 and (one := rest(position, among)) is not None:
+                yield from self._between(position, one.identity, names)
+
+    def _leaving(self, file: FollowedFile, names: Mapping[Identity, _Seen], now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""
+        before = file.offset
         if file.named:
             file.named, file.quiet_since = False, 0.0
             removed = os.fstat(file.descriptor).st_nlink == 0
@@ -343,55 +531,129 @@ class Follower:
             if removed and not os.path.lexists(file.path):
                 self._errors["vanished"] += 1
                 log.info("followed file vanished path=%s", file.path)
-        before = file.offset
-        yield from self._news(file)
+            yield from self._news(file, names)
+            if not removed:
+                file.path = found(file.position()) or file.path
+        else:
+            yield from self._news(file, names)
+        if self._files.get(file.identity) is not file:
+            return
         if file.offset != before or not file.quiet_since:
             file.quiet_since = now
         elif now - file.quiet_since >= _LEAVING:
-            yield from self._end(file)
+            yield from self._end(file, "ended")
 
-    def _end(self, file: FollowedFile) -> Iterator[Event]:
-        yield Event("ended", file)
+    def _late(self) -> Iterator[Event]:
+        """What is written to a rotated file after it was quiet for a minute."""
+        for identity, seen in list(self._aside.items()):
+            try:
+                status = os.stat(seen.path)
+            except OSError:
+                status = None
+            if status is None or (status.st_dev, status.st_ino) != identity:
+                del self._aside[identity]
+                position = self._positions.get(identity)
+                path = found(position) if position is not None else ""
+                if position is not None and path:
+                    self._positions[identity] = replace(position, path=path)
+                    self._aside[identity] = _Seen(path, seen.change)
+            elif (status.st_size, status.st_mtime_ns) != seen.change:
+                file = self._open(seen.path, identity=identity)
+                if file is not None:
+                    file.named = False
+                    yield from self._opened(file, {})
+                    yield from self._news(file, {})
+
+    def _put_aside(self, position: Position) -> None:
+        """Look after a rotated file from time to time."""
         try:
-            self._positions[file.identity] = file.position()
+            status = os.stat(position.path)
         except OSError:
-            self._positions[file.identity] = file.remembered
+            return
+        if (status.st_dev, status.st_ino) == position.identity:
+            self._positions[position.identity] = position
+            self._aside[position.identity] = _Seen(position.path, (position.offset, position.changed))
+            for each in list(self._aside)[:-_ASIDE]:
+                del self._aside[each]
+
+    def _end(self, file: FollowedFile, kind: Literal["ended", "left"]) -> Iterator[Event]:
+        yield Event(kind, file)
+        position = file.position()
+        if kind == "ended" and not file.named:
+            position = replace(position, ended=True, removed=_is_removed(file))
+        self._positions.pop(file.identity, None)
+        self._positions[file.identity] = position
         os.close(file.descriptor)
         self._files.pop(file.identity, None)
+        if position.ended and not position.removed:
+            self._put_aside(position)
         if len(self._positions) > len(self._quiet) + 2 * _KEPT:
             gone = [key for key in self._positions if key not in self._quiet]
             for key in gone[:-_KEPT]:
                 del self._positions[key]
 
-    def _news(self, file: FollowedFile) -> Iterator[Event]:
+    def _forget(self, file: FollowedFile) -> Iterator[Event]:
+        """Close a file whose content was replaced by something that is not its own."""
+        yield Event("ended", file)
+        os.close(file.descriptor)
+        del self._files[file.identity]
+
+    def _news(self, file: FollowedFile, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
         try:
             if file.cut():
-                self.truncations += 1
-                self._cut = [*self._cut[-15:], file.remembered]
-                log.info("file was cut path=%s", file.path)
-                yield Event("cut", file)
-                file.restart()
+                yield from self._cut(file, names)
+                if self._files.get(file.identity) is not file:
+                    return
+            if not file.offset and file.size and file.named and file.path == file.log:
+                for other in [each for each in self._files.values() if each.log == file.log and _is_older(each)]:
+                    # its last lines were written before the first ones here, maybe since it was looked at
+                    yield from self._news(other, names)
+                    self.behind = self.behind or other.size > other.offset
+                    if other.size > other.offset and other.offset != other.start:
+                        return
+            if self.archives.waits:
+                return
             for _ in range(TURN):
                 data = file.read() if file.size > file.offset else b""
+                if file.skipped:
+                    self._errors["nul"] += 1
+                    file.skipped = 0
                 if not data:
                     break
                 self._wrong.discard((file.path, "read"))
-                if file.after_cut:  # nothing but zeros, of a hole mostly
-                    self._errors["nul"] += 1
-                    continue
                 yield Event("data", file, data)
             self.behind = self.behind or file.size > file.offset
-            file.position()
         except OSError as error:
             self._complain(file.path, "read", self._wrong, error.strerror)
-            yield from self._end(file)
+            yield from self._end(file, "left")
+
+    def _cut(self, file: FollowedFile, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
+        """What was read is no longer in the file."""
+        self.truncations += 1
+        log.info("file was cut path=%s", file.path)
+        paths = {each.path: key for key, each in names.items()}
+        original = next((paths[each] for each in originals(file.path) if each in paths), None)
+        if original is not None and original != file.identity and self._copy(file.path, original) != (False, None):
+            yield from self._forget(file)  # an older copy, written over with a new one
+            return
+        old = file.position()
+        file.restart()
+        first = True
+        for event in self._remains(old, names):
+            if first:
+                yield Event("left", file)  # its unfinished line is in the copy
+            first = False
+            yield event
+        if first and not self.archives.waits:
+            yield Event("cut", file)
+        elif first:
+            yield Event("left", file)
 
     def close(self) -> None:
         """Let go of all files; positions stay."""
         self.archives.close()
         for file in self._files.values():
-            position = file.position()
-            self._positions[file.identity] = position
+            self._positions[file.identity] = file.position()
             os.close(file.descriptor)
         self._files.clear()
 
@@ -405,13 +667,26 @@ def _has_name(file: FollowedFile) -> bool:
     return (status.st_dev, status.st_ino) == file.identity
 
 
-def _sibling(position: Position) -> str:
-    """The path in the same folder that has the position's inode; empty when there is none."""
+def _is_older(file: FollowedFile) -> bool:
+    """Whether a log goes on in another file."""
+    return not file.named or file.path != file.log
+
+
+def _is_removed(file: FollowedFile) -> bool:
     try:
-        with os.scandir(os.path.dirname(position.path)) as entries:
-            for entry in entries:
-                if entry.inode() == position.inode and entry.stat().st_dev == position.device:
-                    return entry.path
+        return os.fstat(file.descriptor).st_nlink == 0
     except OSError:
-        pass
-    return ""
+        return False
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def _is_told(position: Position, file: FollowedFile) -> bool:
+    """Whether a position's content is enough to say that a file under its name is the same, if it has it."""
+    remounted = position.inode == file.identity[1] and not position.removed
+    return position.offset >= _TELLING or remounted or 0 < file.changed <= position.changed

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from stoker.sources.files_position import Position, position_of
+from stoker.sources.files_position import edges_of, new_position
+from stoker.sources.files_remains import is_rotated
+
+if TYPE_CHECKING:
+    from stoker.sources.files_position import Position
 
 BLOCK = 262_144
 """Bytes that are read at once."""
@@ -20,32 +26,58 @@ class FollowedFile:
         path: its present name.
         log: the name under which it was written: the one before a rotation, for a copy the original's.
         start: where reading began in this life.
-        offset: bytes read.
         size: bytes that it had when it was last looked at.
         changed: when it was changed before that, in nanoseconds.
-        partial: of the bytes read, those of a line that has not ended; whoever takes the bytes says so.
+        named: whether it has a name that is asked for.
+        after_cut: whether NUL bytes may come that are no text.
+        skipped: such bytes, since somebody last set it to 0.
+        passed: whether the log was seen to go on in another file.
     """
 
-    def __init__(self, path: str, descriptor: int, offset: int) -> None:
+    def __init__(self, path: str, descriptor: int, offset: int = 0) -> None:
         self.path = path
         self.log = path
         self.descriptor = descriptor
-        self.offset = self.start = offset
-        self.partial = 0
+        self.start = offset
         status = os.fstat(descriptor)
         self.identity = (status.st_dev, status.st_ino)
         self.size = status.st_size
         self.named = True
         self.quiet_since = 0.0
-        self.after_cut = False
+        self.after_cut = not offset
+        self.skipped = 0
+        self.passed = False
         self.changed = status.st_mtime_ns
-        self._known = position_of(path, path, descriptor, offset)
+        folder = os.path.dirname(os.path.realpath(path))
+        self._folder = "" if folder == os.path.dirname(path) else folder
+        self._edges = edges_of(descriptor, offset)
+        self._known = self._place(new_position(path, path, status))
+
+    def begin(self, offset: int) -> None:
+        """Start reading there."""
+        self.start = offset
+        self.after_cut = not offset
+        self._edges = edges_of(self.descriptor, offset)
+
+    @property
+    def offset(self) -> int:
+        """Bytes read."""
+        return self._edges.offset
+
+    @property
+    def partial(self) -> int:
+        """Of the bytes read, those of a line that has not ended."""
+        return self._edges.partial
+
+    def end_line(self) -> None:
+        """Take the last line as ended."""
+        self._edges.end()
 
     def before(self, size: int) -> bytes:
         """Up to `size` bytes in front of where reading began, from the beginning of a line on."""
         start = max(0, self.start - size)
         data = os.pread(self.descriptor, self.start - start, start)
-        return data if start == 0 else data[data.find(b"\n") + 1 :]
+        return data.lstrip(b"\0") if start == 0 else data[data.find(b"\n") + 1 :]
 
     def former(self, size: int) -> bytes:
         """The last `size` bytes of the file that had this name before a rotation, by its name and age; empty where there is none."""
@@ -55,7 +87,10 @@ class FollowedFile:
                 old = [
                     each
                     for each in entries
-                    if _rotated(each.name, name) and each.is_file() and each.inode() != self.identity[1]
+                    if is_rotated(each.name, name)
+                    and not each.name.endswith(COMPRESSED)
+                    and each.is_file()
+                    and each.inode() != self.identity[1]
                 ]
             newest = max(old, key=lambda each: each.stat().st_mtime_ns, default=None)
             if newest is None:
@@ -67,17 +102,23 @@ class FollowedFile:
             return b""
 
     def position(self) -> Position:
-        """Where a restart has to go on."""
-        done = self.offset - self.partial
+        """Where a restart has to go on; said from memory, whatever has become of the file."""
         known = self._known
-        if done != known.offset or self.path != known.path or self.log != known.log:
-            self._known = position_of(self.path, self.log, self.descriptor, done)
-        return self._known
+        if self._edges.offset - self._edges.partial != known.offset or (self.path, self.log) != (known.path, known.log):
+            self._known = known = self._place(known)
+        if (known.changed, known.passed) != (self.changed, self.passed):
+            self._known = known = replace(known, changed=self.changed, passed=self.passed)
+        return known
 
-    @property
-    def remembered(self) -> Position:
-        """The position when it was last taken: the one to use once the content may be gone."""
-        return self._known
+    def _place(self, position: Position) -> Position:
+        return self._edges.place(replace(position, path=self.path, log=self.log, folder=self._folder))
+
+    def is_there(self) -> bool:
+        """Whether what was read is still in the file."""
+        try:
+            return self._edges.there(self.descriptor)
+        except OSError:
+            return True
 
     def cut(self) -> bool:
         """Whether the content that was read is gone: the file is shorter, or not what it was up to where it was read."""
@@ -86,41 +127,47 @@ class FollowedFile:
         if self.size == self.offset and status.st_mtime_ns == self.changed:
             return False
         self.changed = status.st_mtime_ns
-        return self.size < self.offset or not self._known.fits(self.descriptor)
+        return not self._edges.there(self.descriptor)
 
     def restart(self) -> None:
         """Read again from the beginning."""
-        self.offset = self.partial = 0
-        self.after_cut = True
-        self._known = position_of(self.path, self.log, self.descriptor, 0)
+        self.begin(0)
 
     def read(self) -> bytes:
-        """The next block; empty at the end."""
+        """The next block; empty at the end, and when what is there follows nothing that was read."""
+        offset = self.offset
         if self.after_cut:
             # a writer without O_APPEND goes on where it was: the hole before that is no text
             try:
-                self.offset = os.lseek(self.descriptor, self.offset, os.SEEK_DATA)
+                offset = os.lseek(self.descriptor, offset, os.SEEK_DATA)
             except OSError:
                 self.size = self.offset  # nothing but a hole follows, which somebody may yet fill
                 return b""
-        data = os.pread(self.descriptor, BLOCK, self.offset)
-        self.offset += len(data)
+        data = os.pread(self.descriptor, BLOCK, offset)
+        if not data or (self.offset and not self._edges.there(self.descriptor) and self._is_new(data, offset)):
+            return b""
         if self.after_cut:
-            data = data.lstrip(b"\0")
-            self.after_cut = not data
+            text = data.lstrip(b"\0")
+            hole = offset - self.offset + len(data) - len(text)
+            self._edges.hole(hole)
+            self.skipped += hole
+            self.after_cut, data = not text, text
         elif data[:1] == b"\0" and not data.strip(b"\0"):
-            self.after_cut = True  # a hole, too: what follows of it is passed over at once, be it a terabyte
+            # a hole, too: what follows of it is passed over at once, be it a terabyte
+            self._edges.hole(len(data))
+            self.skipped += len(data)
+            self.after_cut, data = True, b""
+        self._edges.add(data)
         self.size = max(self.size, self.offset)
         return data
+
+    def _is_new(self, data: bytes, offset: int) -> bool:
+        """The file was cut since it was last compared: whether that was before these bytes were read."""
+        return os.pread(self.descriptor, len(data), offset) == data
 
     def last_line(self) -> int:
         """The file's end, or the start of its last line when that has not ended: the line is completed after the start."""
         last = min(self.size, _CONTEXT)
         data = os.pread(self.descriptor, last, self.size - last)
-        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"), data.rfind(b"\b"))
         return self.size - (len(data) - end - 1) if end >= 0 or last == self.size else self.size
-
-
-def _rotated(name: str, log: str) -> bool:
-    """`a.log.1`, `a.log-20261124` and `a.log_old` for `a.log`; not compressed ones."""
-    return name.startswith(log) and name[len(log) : len(log) + 1] in (".", "-", "_") and not name.endswith(COMPRESSED)

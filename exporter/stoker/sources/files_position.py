@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,11 @@ class Position:
         offset: bytes that are read and whose lines are complete.
         head, head_size: hash of the file's first bytes (up to 256 of those before the offset) and how many these were.
         tail, tail_size: the same of the bytes just before the offset.
+        folder: of the file itself, where the path is a link; else empty.
+        changed: when the file was changed before it was last looked at, in nanoseconds; 0 when unknown.
+        ended: whether it had lost its name and was quiet.
+        removed: whether it had no name at all, so that its inode may be another file's.
+        passed: whether the log was seen to go on in another file.
     """
 
     path: str
@@ -40,6 +45,16 @@ class Position:
     head_size: int
     tail: str
     tail_size: int
+    folder: str = ""
+    changed: int = 0
+    ended: bool = False
+    removed: bool = False
+    passed: bool = False
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
 
     def fits(self, descriptor: int) -> bool:
         """Whether the open file begins, and stands before the offset, as this position remembers."""
@@ -56,25 +71,106 @@ class Position:
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> Position:
         """From what `state` gave."""
-        numbers = {name: int(state[name]) for name in ("device", "inode", "offset", "head_size", "tail_size")}
         return cls(
-            path=str(state["path"]), log=str(state["log"]), head=str(state["head"]), tail=str(state["tail"]), **numbers
+            path=str(state["path"]),
+            log=str(state["log"]),
+            device=int(state["device"]),
+            inode=int(state["inode"]),
+            offset=int(state["offset"]),
+            head=str(state["head"]),
+            head_size=int(state["head_size"]),
+            tail=str(state["tail"]),
+            tail_size=int(state["tail_size"]),
+            folder=str(state.get("folder", "")),
+            changed=int(state.get("changed", 0)),
+            ended=bool(state.get("ended")),
+            removed=bool(state.get("removed")),
+            passed=bool(state.get("passed", state["path"] != state["log"])),
         )
 
 
-def position_of(path: str, log: str, descriptor: int, offset: int) -> Position:
-    """The position of an open file that is read up to `offset`."""
-    status = os.fstat(descriptor)
+class Edges:
+    """The bytes by which a file is known again, taken from what was read: the file itself may have changed since.
+
+    Attributes:
+        offset: bytes read.
+        partial: of these, those of a line that has not ended; 0 when that line is taken as ended.
+
+    Args:
+        first: the file's first bytes, up to 256 of those before the offset.
+        last: as many of those just before the offset.
+        offset: where reading begins.
+    """
+
+    def __init__(self, first: bytes, last: bytes, offset: int) -> None:
+        self._first = first
+        self._last = self._line = last
+        self.offset = offset
+        self.partial = 0
+
+    def add(self, data: bytes) -> None:
+        """Take bytes that follow."""
+        if len(self._first) < _EDGE:
+            self._first += data[: _EDGE - len(self._first)]
+        self.offset += len(data)
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"), data.rfind(b"\b")) + 1
+        if end:
+            self._line = (self._last + data[max(0, end - _EDGE) : end])[-_EDGE:]
+            self.partial = len(data) - end
+        else:
+            self.partial += len(data)
+        self._last = (self._last + data[-_EDGE:])[-_EDGE:]
+
+    def hole(self, size: int) -> None:
+        """Take NUL bytes that are no text and were not read."""
+        self.add(b"\0" * min(size, 2 * _EDGE))
+        self.offset += max(0, size - 2 * _EDGE)
+        self.end()
+
+    def end(self) -> None:
+        """Take the last line as ended."""
+        self.partial, self._line = 0, self._last
+
+    def there(self, descriptor: int) -> bool:
+        """Whether the open file still has what was read."""
+        start = self.offset - len(self._last)
+        return (
+            os.fstat(descriptor).st_size >= self.offset
+            and os.pread(descriptor, len(self._last), start) == self._last
+            and os.pread(descriptor, len(self._first), 0) == self._first
+        )
+
+    def begins(self, position: Position) -> bool:
+        """Whether the position's file begins as this one."""
+        return digest(self._first[: position.head_size]) == position.head
+
+    def ends(self, position: Position) -> bool:
+        """Whether what was read is what the position's file had up to the position."""
+        tail = self._last[len(self._last) - position.tail_size :]
+        return self.offset == position.offset and self.begins(position) and digest(tail) == position.tail
+
+    def place(self, position: Position) -> Position:
+        """The position, put at the start of the first line that has not ended."""
+        done = self.offset - self.partial
+        size = min(done, _EDGE)
+        head, tail = self._first[:size], (self._line if self.partial else self._last)[-size:] if size else b""
+        return replace(
+            position,
+            offset=done,
+            head=digest(head),
+            head_size=len(head),
+            tail=digest(tail),
+            tail_size=len(tail),
+        )
+
+
+def edges_of(descriptor: int, offset: int) -> Edges:
+    """Of an open file that is read up to `offset`."""
     size = min(offset, _EDGE)
-    head, tail = os.pread(descriptor, size, 0), os.pread(descriptor, size, offset - size)
-    return Position(
-        path=path,
-        log=log,
-        device=status.st_dev,
-        inode=status.st_ino,
-        offset=offset,
-        head=digest(head),
-        head_size=len(head),
-        tail=digest(tail),
-        tail_size=len(tail),
-    )
+    return Edges(os.pread(descriptor, size, 0), os.pread(descriptor, size, offset - size), offset)
+
+
+def new_position(path: str, log: str, status: os.stat_result, offset: int = 0) -> Position:
+    """Of a file of which nothing is known but where reading begins."""
+    nothing = digest(b"")
+    return Position(path, log, status.st_dev, status.st_ino, offset, nothing, 0, nothing, 0)

@@ -1,0 +1,186 @@
+"""What became of a log that has lost its name or its content: the file that has the rest, and those that came between.
+
+Looked for beside the log, among the names that a rotation gives (`train.log.1`, `train.log-20261124.gz`), whether or not a glob
+asks for them. What a file holds says whether it is the one; its name only, in which order it was written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from stoker.errors import SourceError
+from stoker.sources.compressed import blocks
+from stoker.sources.files_position import Edges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stoker.sources.files_position import Position
+
+PACKED = (".gz", ".zst")
+"""Ends of the names of files that can be unpacked."""
+_CANDIDATES = 64
+_SLACK = 2_000_000_000
+_EDGE = 4096
+_DATE = 1_000_000
+_PLACE = re.compile(r"[._-](\d[\d._:TZ-]*)$")
+
+
+class Sibling(NamedTuple):
+    """A file beside a log that may have been rotated from it.
+
+    Attributes:
+        path: of the file.
+        identity: its device and inode.
+        changed: when it was last changed, in nanoseconds.
+        place: where it stands among its siblings, the older the larger; None when its name does not say.
+    """
+
+    path: str
+    identity: tuple[int, int]
+    changed: int
+    place: tuple[int, ...] | None
+
+
+def is_rotated(name: str, log: str) -> bool:
+    """`a.log.1`, `a.log-20261124` and `a.log_old` for `a.log`."""
+    return name.startswith(log) and name[len(log) : len(log) + 1] in (".", "-", "_")
+
+
+def originals(path: str) -> list[str]:
+    """The names from which this one may have come by a rotation or a copy, the longest first."""
+    folder, name = os.path.split(path)
+    ends = [end for end in range(len(name) - 1, 0, -1) if name[end] in "._-"]
+    return [os.path.join(folder, name[:end]) for end in ends]
+
+
+def path_of(path: str, identity: tuple[int, int]) -> str:
+    """The path with this device and inode in the folder of `path`; empty when there is none."""
+    try:
+        with os.scandir(os.path.dirname(path)) as entries:
+            for entry in entries:
+                # on some file systems the listing gives other numbers than the file has
+                if entry.inode() == identity[1] and entry.stat().st_dev == identity[0]:
+                    return entry.path
+    except OSError:
+        pass
+    return ""
+
+
+def found(position: Position) -> str:
+    """Where the file of a position is now, in the folder where it was; empty when it is not there."""
+    path = path_of(position.path, position.identity)
+    if not path and position.folder:
+        path = path_of(os.path.join(position.folder, ""), position.identity)
+    return path
+
+
+def siblings(log: str, folder: str = "") -> list[Sibling]:
+    """What may have been rotated from a log, the newest first."""
+    base = os.path.basename(log)
+    there = []
+    for place in {os.path.dirname(log), folder or os.path.dirname(log)}:
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if is_rotated(entry.name, base) and entry.is_file():
+                        status = entry.stat()
+                        identity = (status.st_dev, status.st_ino)
+                        place_there = _place(entry.name[len(base) :])
+                        there.append(Sibling(entry.path, identity, status.st_mtime_ns, place_there))
+        except OSError:
+            continue
+    return sorted(there, key=lambda each: -each.changed)[:_CANDIDATES]
+
+
+def rest(position: Position, among: list[Sibling]) -> Sibling | None:
+    """The one that has what the position's file had, and whatever followed; None when none has."""
+    if not position.offset:
+        return None
+    return next((each for each in fresh(position, among) if holds(each.path, position)), None)
+
+
+def fresh(position: Position, among: list[Sibling]) -> list[Sibling]:
+    """Those that were changed when the position was taken, or later; a packed file has the time of what it was."""
+    return [each for each in among if each.changed >= position.changed - _SLACK]
+
+
+def since(position: Position, among: list[Sibling]) -> list[Sibling]:
+    """What was rotated since an empty file was looked at, the oldest first."""
+    later = [each for each in among if each.place is not None and each.changed >= position.changed]
+    return sorted(later, key=lambda each: each.place or (), reverse=True)
+
+
+def between(one: Sibling, among: list[Sibling]) -> list[Sibling]:
+    """What was rotated after this one, the oldest first."""
+    if one.place is None:
+        return []
+    later = [each for each in among if each.place is not None and _is_later(each.place, one.place)]
+    return sorted(later, key=lambda each: each.place or (), reverse=True)
+
+
+def _place(suffix: str) -> tuple[int, ...] | None:
+    """`.2` and `.2.gz` are (2,); of a date the later one is the smaller."""
+    for end in PACKED:
+        suffix = suffix.removesuffix(end)
+    match = _PLACE.match(suffix)
+    if match is None:
+        return None
+    numbers = [int(each) for each in re.findall(r"\d+", match[1])]
+    return (numbers[0],) if len(numbers) == 1 and numbers[0] < _DATE else tuple(-each for each in numbers)
+
+
+def _is_later(place: tuple[int, ...], than: tuple[int, ...]) -> bool:
+    return (place[0] < 0) == (than[0] < 0) and place < than
+
+
+def holds(path: str, position: Position) -> bool:
+    """Whether a file, unpacked where it is packed, has what the position's file had."""
+    if path.endswith(PACKED):
+        return _unpacked_holds(path, position)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return position.fits(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _unpacked_holds(path: str, position: Position) -> bool:
+    edges = Edges(b"", b"", 0)
+    try:
+        for data in _up_to(path, position.offset):
+            edges.add(data)
+            if position.head_size and edges.offset >= position.head_size and not edges.begins(position):
+                return False
+    except (SourceError, OSError):
+        return False
+    return edges.ends(position)
+
+
+def _up_to(path: str, size: int) -> Iterator[bytes]:
+    unpacked = blocks(path)
+    try:
+        for data in unpacked:
+            yield data[:size]
+            size -= len(data)
+            if size <= 0:
+                return
+    finally:
+        unpacked.close()
+
+
+def is_copy(descriptor: int, of: int) -> bool:
+    """Whether an open file is, up to where it ends now, another one: a copy, perhaps one that is still being made."""
+    size = os.fstat(descriptor).st_size
+    if size > os.fstat(of).st_size:
+        return False
+    edge = min(size, _EDGE)
+    ends = (0, size - edge)
+    return all(os.pread(descriptor, edge, where) == os.pread(of, edge, where) for where in ends)
