@@ -262,6 +262,8 @@ class Follower:
                     return
                 yield from self._rest(min(idle, key=lambda each: each.changed), "left")
             file = self._open(seen.path, position)
+            if (file is None or file.identity != identity) and identity in self._positions:
+                self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
             if file is not None:
                 yield from self._opened(file, names)
                 if file.log != file.path:
@@ -480,9 +482,16 @@ class Follower:
         """Read rotated files of a log of which it is not known whether they were read."""
         for each in among:
             if each.identity not in self._files and not self.archives.has_read(each.identity):
-                of_log = [one for one in self._positions.values() if one.log == position.log and one.offset]
+                open_ones = [one.position() for one in self._files.values() if _is_removed(one)]
+                of_log = [
+                    one
+                    for one in (*open_ones, *self._positions.values())
+                    if one.log == position.log and one.offset and one.identity != each.identity
+                ]
                 known = next((one for one in of_log if holds(each.path, one)), None)
-                if known is not None and known.identity != each.identity:
+                if known is not None and known.identity in self._files:
+                    continue
+                if known is not None:
                     del self._positions[known.identity]
                     self._unsought.pop(known.identity, None)
                 yield from self._take(each, position.log, known, names)
@@ -509,17 +518,19 @@ class Follower:
         for file in [each for each in self._files.values() if each.log == successor.path and _is_older(each)]:
             if file.passed or self._files.get(file.identity) is not file:
                 continue
-            file.passed = True
             position = file.position()
-            if not _is_removed(file):
-                yield from self._between(position, file.identity, names)
-                continue
-            # it was packed and removed: looked for only where there may be more than itself
             among = siblings(position.log, position.folder)
+            if not _is_removed(file):
+                one = next((each for each in among if each.identity == file.identity), None)
+            else:  # it was packed: looked for only where there may be more than itself
+                one = rest(position, among) if len(fresh(position, among)) > 1 else None
+            if not _has_name(successor):
+                return  # it may be among them itself by now; its own successor asks again
+            file.passed = True
+            later = between(one, among) if one is not None else []
             if not position.offset:
-                yield from self._each(position, since(position, among), names)
-            elif len(fresh(position, among)) > 1 and (one := rest(position, among)) is not None:
-                yield from self._between(position, one.identity, names)
+                later = since(position, among)
+            yield from self._each(position, later, names)
 
     def _leaving(self, file: FollowedFile, names: Mapping[Identity, _Seen], now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""

@@ -78,7 +78,7 @@ def found(position: Position) -> str:
 
 
 def siblings(log: str, folder: str = "") -> list[Sibling]:
-    """What may have been rotated from a log, the newest first."""
+    """What may have been rotated from a log, the newest first; without what is only being packed."""
     base = os.path.basename(log)
     there = []
     for place in {os.path.dirname(log), folder or os.path.dirname(log)}:
@@ -92,7 +92,9 @@ def siblings(log: str, folder: str = "") -> list[Sibling]:
                         there.append(Sibling(entry.path, identity, status.st_mtime_ns, place_there))
         except OSError:
             continue
-    return sorted(there, key=lambda each: -each.changed)[:_CANDIDATES]
+    paths = {each.path for each in there}
+    whole = [each for each in there if not each.path.endswith(PACKED) or os.path.splitext(each.path)[0] not in paths]
+    return sorted(whole, key=lambda each: -each.changed)[:_CANDIDATES]
 
 
 def rest(position: Position, among: list[Sibling]) -> Sibling | None:
