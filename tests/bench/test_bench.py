@@ -43,3 +43,17 @@ def test_following_ten_logs_takes_less_memory_than_promised() -> None:
     assert "lines read: stoker 10000, mtail 10000" in done.stdout, done.stderr
     assert "ratio stoker / mtail" in done.stdout
     assert done.returncode == 0
+
+
+def test_stoker_and_mtail_count_the_same() -> None:
+    done = bench("logs", "--lines", "20000")
+    print(done.stdout)
+    assert done.stdout.count("ratio stoker / mtail") == 2, done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_line_is_lost_or_counted_twice_whatever_becomes_of_its_file() -> None:
+    done = bench("torture", "--kills", "4", "--seed", "1")
+    print(done.stdout)
+    assert "lost 0, doubled 0" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
