@@ -245,8 +245,14 @@ class Follower:
 
     def _appeared(self, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
         paths: dict[str, Identity] = {}
-        for identity, seen in names.items():
-            if identity in self._files or self._quiet.get(identity) == seen.change:
+        fresh_ones = [
+            (identity, seen)
+            for identity, seen in names.items()
+            if identity not in self._files and self._quiet.get(identity) != seen.change
+        ]
+        # known ones first: what came between them and a new one is theirs
+        for identity, seen in sorted(fresh_ones, key=lambda each: each[0] not in self._positions):
+            if identity in self._files:
                 continue
             paths = paths or {each.path: key for key, each in names.items()}
             original = next((paths[each] for each in originals(seen.path) if each in paths), None)
@@ -500,6 +506,7 @@ class Follower:
         self, one: Sibling, log_name: str, position: Position | None, names: Mapping[Identity, _Seen]
     ) -> Iterator[Event]:
         """Read a rotated file from the position, or whole."""
+        log.info("rest of a log path=%s log=%s offset=%s", one.path, log_name, position.offset if position else 0)
         if one.path.endswith(PACKED):
             self.archives.take(one.path, log_name, position.offset if position else 0)
             return
