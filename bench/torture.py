@@ -167,12 +167,20 @@ def settle(port: int, expected: Counts, patience: float) -> Counts:
 
 
 def torture(
-    folder: Path, kills: int, seed: int, *, longest: float = 4.0, only: str = "", patience: float = PATIENCE
+    folder: Path,
+    kills: int,
+    seed: int,
+    *,
+    longest: float = 4.0,
+    only: str = "",
+    without: str = "-",
+    patience: float = PATIENCE,
 ) -> int:
     """Do it; the number of lines lost and doubled. Prints the figures."""
     dice = random.Random(seed)
     state = folder / "state"
-    kinds = [kind for kind in KINDS if only in kind.__name__.lower() and (kind is not Mounted or can_mount(folder))]
+    named = [kind for kind in KINDS if only in kind.__name__.lower() != without]
+    kinds = [kind for kind in named if kind is not Mounted or can_mount(folder)]
     with ExitStack() as stack:
         saved = Saved(state)
         logs: list[Log] = []
@@ -232,6 +240,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="how often it is killed (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the chance (default: 1)")
     parser.add_argument("--only", default="", help="logs with this in their name")
+    parser.add_argument("--without", default="-", help="leaves out the log of this name")
     parser.add_argument("--keep", type=Path, help="a folder that stays, with logs and state")
     arguments = parser.parse_args()
     with ExitStack() as stack:
@@ -239,7 +248,9 @@ def main() -> int:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stoker-torture-")))
         folder.mkdir(parents=True, exist_ok=True)
-        return 1 if torture(folder, arguments.kills, arguments.seed, only=arguments.only) else 0
+        return (
+            1 if torture(folder, arguments.kills, arguments.seed, only=arguments.only, without=arguments.without) else 0
+        )
 
 
 if __name__ == "__main__":
