@@ -424,6 +424,7 @@ class Follower:
                 file.named = False
                 self.rotations += path != position.path
                 yield from self._opened(file, names)
+                yield from self._older(file, names)
                 if not position.passed:
                     yield from self._between(position, identity, names)
                 continue

@@ -58,6 +58,7 @@ class FollowedFile:
         self.start = offset
         self.after_cut = not offset
         self._edges = edges_of(self.descriptor, offset)
+        self._known = self._place(self._known)
 
     @property
     def offset(self) -> int:
