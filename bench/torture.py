@@ -25,9 +25,13 @@ import urllib.request
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.programs import free_port, stoker
 from bench.torture_logs import KINDS, Counts, Log, Mounted, can_mount, unmount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 METRIC = "stoker_torture_lines_total"
 PATIENCE = 60.0
@@ -105,8 +109,9 @@ def read(port: int) -> Counts:
 class Writer(threading.Thread):
     """Writes and rotates one log until it is told to end."""
 
-    def __init__(self, log: Log, dice: random.Random) -> None:
+    def __init__(self, log: Log, dice: random.Random, chance: float) -> None:
         super().__init__(name=log.name, daemon=True)
+        self._chance = chance
         self._log, self._dice = log, dice
         self._ended = threading.Event()
         self.failure: BaseException | None = None
@@ -118,7 +123,7 @@ class Writer(threading.Thread):
             while not self._ended.wait(dice.random() * 0.1):
                 if not log.waits:
                     log.lines(dice.randint(1, 8))
-                if log.waits or dice.random() < 0.03:
+                if log.waits or dice.random() < self._chance:
                     log.rotate()
             log.close()
         except BaseException as failure:  # noqa: BLE001 - told to whoever waits
@@ -151,6 +156,15 @@ def live_and_die(command: list[str], state: Path, dice: random.Random, log: Path
     return "while saving" if hit else "while starting" if time.monotonic() - begun < 1.0 else "while running"
 
 
+def see(command: list[str], log: Path, seen: Callable[[], bool]) -> None:
+    """A first life, until every log is known: what is rotated before nobody could find."""
+    with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        give_up = time.monotonic() + PATIENCE
+        while not seen() and time.monotonic() < give_up:
+            time.sleep(0.05)
+        process.kill()
+
+
 def settle(port: int, expected: Counts, patience: float) -> Counts:
     """Wait until everything is counted, or nothing more comes; what is counted then."""
     counts: Counts = Counter()
@@ -175,8 +189,20 @@ def torture(
     only: str = "",
     without: str = "-",
     patience: float = PATIENCE,
+    chance: float = 0.03,
 ) -> int:
-    """Do it; the number of lines lost and doubled. Prints the figures."""
+    """Do it; the number of lines lost and doubled, and of logs that were never rotated. Prints the figures.
+
+    Args:
+        folder: for logs and state.
+        kills: how often the exporter is killed.
+        seed: of the chance.
+        longest: seconds of a life, at most.
+        only: logs with this in their name.
+        without: the log of this name is left out.
+        patience: seconds without a new line after which nothing more is expected.
+        chance: of a rotation after some lines.
+    """
     dice = random.Random(seed)
     state = folder / "state"
     named = [kind for kind in KINDS if only in kind.__name__.lower() != without]
@@ -191,9 +217,10 @@ def torture(
         (folder / "stoker.yaml").write_text(config(folder, logs))
         port = free_port()
         command = stoker(folder / "stoker.yaml", port)
-        writers = [Writer(each, random.Random(dice.random())) for each in logs]
+        writers = [Writer(each, random.Random(dice.random()), chance) for each in logs]
         for writer in writers:
             writer.start()
+        see(command, folder / "stoker.out", lambda: all(saved()[each.name, "0"] for each in logs))
         struck = Counter(
             live_and_die(command, state, dice, folder / "stoker.out", longest=longest) for _ in range(kills)
         )
@@ -214,7 +241,7 @@ def torture(
 
 
 def report(logs: list[Log], expected: Counts, counts: Counts) -> int:
-    """Print what was done and found; lines lost and doubled."""
+    """Print what was done and found; lines lost and doubled, and logs that were never rotated."""
     print(f"{'log':18} {'lines':>8} {'counted':>8} {'lost':>6} {'doubled':>7}  rotations")
     wrong = 0
     for log in logs:
@@ -231,7 +258,7 @@ def report(logs: list[Log], expected: Counts, counts: Counts) -> int:
         f"lines {expected.total()}, counted {counts.total()}, rotations {rotations.total()}, "
         f"lost {(expected - counts).total()}, doubled {(counts - expected).total()}"
     )
-    return wrong
+    return wrong + sum(not log.rotations for log in logs)
 
 
 def main() -> int:

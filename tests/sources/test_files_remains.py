@@ -65,6 +65,23 @@ def test_a_copy_written_over_an_older_one_is_not_read_again(tmp_path: Path) -> N
         reader = reader.again(f"{tmp_path}/a.log*") if number == 1 else reader
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["watched", "away"])
+def test_a_log_filled_copied_and_cut_between_two_looks_is_in_its_copy(tmp_path: Path, *, away: bool) -> None:
+    log = tmp_path / "a.log"
+    reader = Reader(f"{tmp_path}/*.log")
+    append(log, b"")
+    os.utime(log, ns=(1, 1))
+    reader.turn()
+    append(log, LONG)
+    shutil.copy(log, tmp_path / "a.log.1")
+    os.truncate(log, 0)
+    append(log, b"more\n")
+    if away:
+        reader = reader.again(f"{tmp_path}/*.log")
+    assert reader.turn() + reader.turn() == LONG + b"more\n"
+    assert reader.again(f"{tmp_path}/*.log").turn() == b""
+
+
 def test_what_was_packed_while_nobody_watched_is_read_to_its_end(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     reader = Reader(f"{tmp_path}/*.log")

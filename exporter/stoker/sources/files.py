@@ -387,6 +387,8 @@ class Follower:
                 self._positions.pop(each.identity, None)
                 file.log = each.log
                 file.passed = each.passed
+                if each.changed and each.identity == file.identity:
+                    file.changed = each.changed
                 file.begin(each.offset)
                 old = self._files.get(each.identity)
                 if old is not None and old.path == file.path and old is not file:
@@ -619,6 +621,7 @@ class Follower:
 
     def _news(self, file: FollowedFile, names: Mapping[Identity, _Seen]) -> Iterator[Event]:
         try:
+            looked = file.changed
             if file.cut():
                 yield from self._cut(file, names)
                 if self._files.get(file.identity) is not file:
@@ -630,6 +633,10 @@ class Follower:
                     self.behind = self.behind or other.size > other.offset
                     if other.size > other.offset and other.offset != other.start:
                         return
+                if looked < file.changed:
+                    # it was empty, and may have been filled, copied and cut since
+                    position = replace(file.position(), changed=looked)
+                    yield from self._each(position, since(position, siblings(file.log, position.folder)), names)
             if self.archives.waits:
                 return
             for _ in range(TURN):
