@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from stoker.logs.engine_totals import StreamReading
     from stoker.logs.origin import Intake
-    from stoker.sources.files import Event, Follower
+    from stoker.sources.files import Follower
     from stoker.sources.files_followed import FollowedFile
+    from stoker.sources.files_open import Event
 
 _CONTEXT = 262_144
 _FORMER = 64

@@ -1,0 +1,200 @@
+"""Logs that lost their name or their content: what is left of them is opened and read, before what is newer."""
+
+from __future__ import annotations
+
+import logging
+import os
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stoker.sources.files_open import TRIES, Event, Identity, OpenFiles, Seen, has_name, is_older, is_removed
+from stoker.sources.files_remains import (
+    PACKED,
+    between,
+    found,
+    fresh,
+    holds,
+    rest,
+    siblings,
+    since,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stoker.sources.files_followed import FollowedFile
+    from stoker.sources.files_position import Position
+    from stoker.sources.files_remains import Sibling
+
+log = logging.getLogger(__name__)
+
+
+class LostFiles(OpenFiles, ABC):
+    """See the module; arguments as OpenFiles has them."""
+
+    @abstractmethod
+    def _news(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """What is new in a file."""
+
+    def _opened(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """What follows from opening a file."""
+        for left in self._left:
+            yield Event("left", left)
+        self._left.clear()
+        yield Event("opened", file)
+        lost, self._lost = self._lost, []
+        for position in lost:
+            yield from self._remains(position, names)
+
+    def _sought(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Files that were rotated while they were not open: what is left of them is read."""
+        lost = []
+        for identity, position in list(self._unsought.items()):
+            if identity in names or identity in self._files or position.removed:
+                continue
+            path = found(position)
+            if path and position.ended and _size(path) == position.offset:
+                self._put_aside(replace(position, path=path))
+                continue
+            file = self._open(path, position, identity=identity) if path else None
+            if file is not None and file.start == position.offset:
+                file.named = False
+                self.rotations += path != position.path
+                yield from self._opened(file, names)
+                yield from self._older(file, names)
+                if not position.passed:
+                    yield from self._between(position, identity, names)
+                continue
+            if file is not None:  # another file took the inode
+                os.close(file.descriptor)
+                del self._files[identity]
+                self._positions[identity] = position
+            if not position.ended:
+                lost.append(position)
+        # a folder that is listed while its files are renamed may not show them all
+        self._tries = self._tries - 1 if lost else TRIES
+        self._unsought = {each.identity: each for each in lost} if self._tries else {}
+        at = {each.path for each in names.values()}
+        for position in lost:
+            if position.path not in at or not self._is_back(position):
+                yield from self._remains(position, names)
+
+    def _remains(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Read the rest of a log whose file has another content now, or is gone, and what was written between it and now."""
+        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each.identity)]
+        one = rest(position, among)
+        if one is None:
+            if not position.offset:
+                yield from self._each(position, since(position, among), names)
+            return
+        self._positions.pop(position.identity, None)
+        self._unsought.pop(position.identity, None)
+        if (old := self._files.get(one.identity)) is not None:  # the copy was written over an older one
+            yield from self._forget(old)
+        yield from self._take(one, position.log, position, names)
+        if not position.passed:
+            yield from self._between(position, one.identity, names)
+
+    def _is_known(self, identity: Identity) -> bool:
+        file = self._files.get(identity)
+        return file.is_there() if file is not None else self.archives.has_read(identity)
+
+    def _between(self, position: Position, now: Identity, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Read what was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
+        for _ in range(TRIES):
+            among = siblings(position.log, position.folder)
+            one = next((each for each in among if each.identity == now), None)
+            if one is not None:
+                break
+        if one is not None:
+            yield from self._each(position, between(one, among), names)
+
+    def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Read rotated files of a log of which it is not known whether they were read."""
+        for each in among:
+            if each.identity not in self._files and not self.archives.has_read(each.identity):
+                open_ones = [one.position() for one in self._files.values() if is_removed(one)]
+                all_known = (*open_ones, *self._positions.values())
+                of_log = [one for one in all_known if one.log == position.log and one.offset]
+                known = next((one for one in of_log if holds(each.path, one)), None)
+                if known is not None and known.identity in self._files:
+                    continue
+                if known is not None:
+                    del self._positions[known.identity]
+                    self._unsought.pop(known.identity, None)
+                yield from self._take(each, position.log, known, names)
+
+    def _take(
+        self, one: Sibling, log_name: str, position: Position | None, names: Mapping[Identity, Seen]
+    ) -> Iterator[Event]:
+        """Read a rotated file from the position, or whole."""
+        log.info("rest of a log path=%s log=%s offset=%s", one.path, log_name, position.offset if position else 0)
+        if one.path.endswith(PACKED):
+            self.archives.take(one.path, log_name, position.offset if position else 0)
+            return
+        current = next((key for key, each in names.items() if each.path == log_name), None)
+        if position is None and current is not None and self._copy(one.path, current)[0]:
+            return
+        file = self._open(one.path, position, log_name, identity=one.identity)
+        if file is not None:
+            file.passed = True
+            file.named = file.identity in names
+            yield from self._opened(file, names)
+            yield from self._older(file, names)
+
+    def _older(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """What a rotated file or a copy has is older than what its original has now: all of it is read first."""
+        yield from self._news(file, names)
+        while self._files.get(file.identity) is file and file.size > file.offset:
+            before = file.offset
+            yield from self._news(file, names)
+            if file.offset == before:
+                return
+
+    def _succeeded(self, successor: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """A log goes on in a new file: what was begun and rotated since the last look is older than that."""
+        for file in [each for each in self._files.values() if each.log == successor.path and is_older(each)]:
+            if file.passed or self._files.get(file.identity) is not file:
+                continue
+            position = file.position()
+            among = siblings(position.log, position.folder)
+            if not is_removed(file):
+                one = next((each for each in among if each.identity == file.identity), None)
+            else:  # it was packed: looked for only where there may be more than itself
+                one = rest(position, among) if len(fresh(position, among)) > 1 else None
+            if not has_name(successor):
+                return  # it may be among them itself by now; its own successor asks again
+            file.passed = True
+            later = between(one, among) if one is not None else []
+            if not position.offset:
+                later = since(position, among)
+            yield from self._each(position, later, names)
+
+    def _late(self) -> Iterator[Event]:
+        """What is written to a rotated file after it was quiet for a minute."""
+        for identity, seen in list(self._aside.items()):
+            try:
+                status = os.stat(seen.path)
+            except OSError:
+                status = None
+            if status is None or (status.st_dev, status.st_ino) != identity:
+                del self._aside[identity]
+                position = self._positions.get(identity)
+                path = found(position) if position is not None else ""
+                if position is not None and path:
+                    self._positions[identity] = replace(position, path=path)
+                    self._aside[identity] = Seen(path, seen.change)
+            elif (status.st_size, status.st_mtime_ns) != seen.change:
+                file = self._open(seen.path, identity=identity)
+                if file is not None:
+                    file.named = False
+                    yield from self._opened(file, {})
+                    yield from self._news(file, {})
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1

@@ -1,0 +1,331 @@
+"""The files that a follower has open or knows: where reading begins in one, and what is kept of one that is closed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from stoker.sources.files_archives import Archive, Archives
+from stoker.sources.files_followed import FollowedFile
+from stoker.sources.files_found import Globs
+from stoker.sources.files_position import Position, new_position
+from stoker.sources.files_remains import (
+    holds,
+    is_copy,
+    path_of,
+)
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+
+log = logging.getLogger(__name__)
+
+_TELLING = 512
+_KEPT = 1000
+_ASIDE = 64
+TRIES = 3
+"""Looks at a folder whose files may be renamed meanwhile."""
+
+Identity = tuple[int, int]
+"""Device and inode."""
+
+
+class Seen(NamedTuple):
+    """A file that matches: its path, and its size and time of change."""
+
+    path: str
+    change: tuple[int, int]
+
+
+class Event(NamedTuple):
+    """What happened to a file.
+
+    Attributes:
+        kind: `opened` (data may follow from its offset), `data`, `cut` (what follows begins anew), `ended` (nothing follows, or
+            after a long pause and as a file opened again), `left` (the same, and a line that has not ended is given again as a
+            whole: later, or by another file).
+        file: the file.
+        data: the bytes, for `data`.
+    """
+
+    kind: Literal["opened", "data", "cut", "ended", "left"]
+    file: FollowedFile | Archive
+    data: bytes = b""
+
+
+class OpenFiles:
+    """See the module.
+
+    Args:
+        patterns: globs.
+        from_beginning: whether files older than the first start are read whole.
+        errors: counts what went wrong, by reason.
+        find: gives the files in place of the patterns, the older ones of a log first; told the seconds of a steady clock.
+        log_of: gives the name under which a file was written, see FollowedFile.
+    """
+
+    def __init__(
+        self,
+        patterns: tuple[str, ...],
+        *,
+        from_beginning: bool,
+        errors: Counter[str],
+        find: Callable[[float], Iterable[str]] | None = None,
+        log_of: Callable[[str], str] = str,
+    ) -> None:
+        self._find = find or Globs(patterns).paths
+        self._log_of = log_of
+        self._from_beginning = from_beginning
+        self._errors = errors
+        self._files: dict[Identity, FollowedFile] = {}
+        self._quiet: dict[Identity, tuple[int, int]] = {}
+        self._positions: dict[Identity, Position] = {}
+        self._unsought: dict[Identity, Position] = {}
+        self._tries = TRIES
+        self._lost: list[Position] = []
+        self._left: list[FollowedFile] = []
+        self._aside: dict[Identity, Seen] = {}
+        self._wrong: set[tuple[str, str]] = set()
+        self._first = True
+        self._packed: list[str] = []
+        self.archives = Archives(lambda path, why: self._complain(path, "compressed", self._wrong, why))
+        self.rotations = 0
+        self.truncations = 0
+        self.behind = False
+
+    def restore(self, state: Iterable[Mapping[str, Any]], *, looking: bool = False) -> None:
+        """Go on from positions of an earlier life; files without one are new and read whole, unless that was still `looking`."""
+        positions = [Position.restored(each) for each in state]
+        self._positions = {each.identity: each for each in positions}
+        self._unsought = dict(self._positions)
+        self._first = looking
+
+    def state(self) -> list[dict[str, Any]]:
+        """Positions as plain values."""
+        gone = [position for key, position in self._positions.items() if key not in self._quiet][-_KEPT:]
+        quiet = [self._positions[key] for key in self._quiet]
+        return [each.state() for each in (*gone, *quiet, *(file.position() for file in self._files.values()))]
+
+    @property
+    def started(self) -> bool:
+        """Whether the first look has happened, in this life or an earlier one."""
+        return not self._first
+
+    @property
+    def count(self) -> int:
+        """Files followed."""
+        return len(self._files) + len(self._quiet)
+
+    @property
+    def lag(self) -> int:
+        """Bytes written and not read, as of the last turn."""
+        return sum(max(0, file.size - file.offset) for file in self._files.values())
+
+    def _complain(self, path: str, reason: str, wrong: set[tuple[str, str]], why: str | None = None) -> None:
+        """Count and say something once, for as long as it lasts: until it is no longer in `wrong`."""
+        if (path, reason) not in self._wrong:
+            self._errors[reason] += 1
+            log.warning("file not followed path=%s reason=%s why=%s", path, reason, why or "no text file")
+        wrong.add((path, reason))
+
+    def _is_kept(self, identity: Identity, path: str) -> bool:
+        """Whether the file has what was read of it in an earlier life, or before it was closed."""
+        position = self._positions.get(identity)
+        return position is not None and position.offset > 0 and holds(path, position)
+
+    def _copy(self, path: str, original: Identity) -> tuple[bool, Position | None]:
+        """Whether a new file is but a copy of a log, so that there is nothing in it to read now; else from where it is no copy."""
+        file = self._files.get(original)
+        if file is None:
+            return False, None
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return False, None
+        try:
+            if is_copy(descriptor, file.descriptor):
+                return True, None
+            position = file.position()
+            if not position.offset or not position.fits(descriptor):
+                return False, None
+            # the copy has what the log no longer has: it is read when the log's cut has been seen
+            return not file.is_there(), position
+        except OSError:
+            return False, None
+        finally:
+            os.close(descriptor)
+
+    def _open(
+        self, path: str, position: Position | None = None, log_name: str = "", *, identity: Identity | None = None
+    ) -> FollowedFile | None:
+        """Open a file where reading has to begin: at the position, if the file fits it, else where that is known to be.
+
+        Args:
+            path: of the file; when that is no longer the name of the one meant, its new name is looked for.
+            position: where it was read up to, under this or another name.
+            log_name: the name under which it was written, where the path does not say.
+            identity: of the file meant; None for any.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._complain(path, "unreadable", self._wrong, error.strerror)
+            if self._first and not self._from_beginning:
+                self._skip(path)
+            return None
+        self._wrong.discard((path, "unreadable"))
+        try:
+            file = FollowedFile(path, descriptor)
+            if identity is not None and file.identity != identity:
+                os.close(descriptor)
+                path = path_of(path, identity)
+                return self._open(path, position, log_name, identity=identity) if path else None
+            file.log = log_name or self._log_of(path)
+            self._begin(file, position)
+        except OSError as error:
+            os.close(descriptor)
+            self._complain(path, "read", self._wrong, error.strerror)
+            return None
+        self._positions.pop(file.identity, None)
+        self._quiet.pop(file.identity, None)
+        self._aside.pop(file.identity, None)
+        self._files[file.identity] = file
+        return file
+
+    def _skip(self, path: str) -> None:
+        """Remember where a file ended that was there at the first start and could not be read then."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return
+        self._positions[status.st_dev, status.st_ino] = new_position(path, path, status, status.st_size)
+
+    def _begin(self, file: FollowedFile, given: Position | None) -> None:
+        """Find where reading begins."""
+        known = self._positions.get(file.identity)
+        if known is not None and known.removed:
+            known = None  # its inode is another file's
+        for each in [given] if given else [known] if known else self._elsewhere(file):
+            if each.fits(file.descriptor):
+                self._positions.pop(each.identity, None)
+                file.log = each.log
+                file.passed = each.passed
+                if each.changed and each.identity == file.identity:
+                    file.changed = each.changed
+                file.begin(each.offset)
+                old = self._files.get(each.identity)
+                if old is not None and old.path == file.path and old is not file:
+                    del self._files[each.identity]
+                    os.close(old.descriptor)
+                    self._left.append(old)
+                return
+        if known is not None:
+            self.truncations += known.path == file.path
+            if not known.ended and not given:
+                self._lost.append(known)
+        elif self._first and not self._from_beginning:
+            file.begin(file.last_line())
+
+    def _elsewhere(self, file: FollowedFile) -> list[Position]:
+        """Positions under the file's name: a device's number may change with a mount, an inode with a restored backup.
+
+        The content decides then, so that there has to be enough of it: a log that is begun anew often begins as the one before it.
+        """
+        known = [*self._positions.values(), *(each.position() for each in self._files.values() if not each.named)]
+        return [each for each in known if each.path == file.path and each.offset and _is_told(each, file)]
+
+    def _is_back(self, position: Position) -> bool:
+        """Whether the file that now has the position's name is the same one, on another device or from a backup."""
+        try:
+            descriptor = os.open(position.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            file = FollowedFile(position.path, descriptor)
+            return _is_told(position, file) and position.fits(descriptor)
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+
+    def _put_aside(self, position: Position) -> None:
+        """Look after a rotated file from time to time."""
+        try:
+            status = os.stat(position.path)
+        except OSError:
+            return
+        if (status.st_dev, status.st_ino) == position.identity:
+            self._positions[position.identity] = position
+            self._aside[position.identity] = Seen(position.path, (position.offset, position.changed))
+            for each in list(self._aside)[:-_ASIDE]:
+                del self._aside[each]
+
+    def _rest(self, file: FollowedFile, kind: Literal["ended", "left"]) -> Iterator[Event]:
+        """Close a file in which nothing happens; it is opened again when its size or time changes."""
+        change = (file.offset, file.changed)  # as it was when it was read, not as it may be now
+        yield from self._end(file, kind)
+        self._quiet[file.identity] = change
+
+    def _end(self, file: FollowedFile, kind: Literal["ended", "left"]) -> Iterator[Event]:
+        yield Event(kind, file)
+        position = file.position()
+        if kind == "ended" and not file.named:
+            position = replace(position, ended=True, removed=is_removed(file))
+        self._positions.pop(file.identity, None)
+        self._positions[file.identity] = position
+        os.close(file.descriptor)
+        self._files.pop(file.identity, None)
+        if position.ended and not position.removed:
+            self._put_aside(position)
+        if len(self._positions) > len(self._quiet) + 2 * _KEPT:
+            gone = [key for key in self._positions if key not in self._quiet]
+            for key in gone[:-_KEPT]:
+                del self._positions[key]
+
+    def _forget(self, file: FollowedFile) -> Iterator[Event]:
+        """Close a file whose content was replaced by something that is not its own."""
+        yield Event("ended", file)
+        os.close(file.descriptor)
+        del self._files[file.identity]
+
+    def close(self) -> None:
+        """Let go of all files; positions stay."""
+        self.archives.close()
+        for file in self._files.values():
+            self._positions[file.identity] = file.position()
+            os.close(file.descriptor)
+        self._files.clear()
+
+
+def has_name(file: FollowedFile) -> bool:
+    """Whether the file is where it was: it is only not asked for any more."""
+    try:
+        status = os.stat(file.path)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == file.identity
+
+
+def is_older(file: FollowedFile) -> bool:
+    """Whether a log goes on in another file."""
+    return not file.named or file.path != file.log
+
+
+def is_removed(file: FollowedFile) -> bool:
+    """Whether a file has no name at all any more."""
+    try:
+        return os.fstat(file.descriptor).st_nlink == 0
+    except OSError:
+        return False
+
+
+def _is_told(position: Position, file: FollowedFile) -> bool:
+    """Whether a position's content is enough to say that a file under its name is the same, if it has it."""
+    remounted = position.inode == file.identity[1] and not position.removed
+    return position.offset >= _TELLING or remounted or 0 < file.changed <= position.changed
