@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 
 def test_every_line_is_counted_once_whatever_becomes_of_files_and_program(tmp_path: Path) -> None:
-    assert torture(tmp_path, kills=7, seed=7, longest=2.5, patience=20, chance=0.1) == 0
+    assert torture(tmp_path, kills=6, seed=7, longest=2.0, patience=20, chance=0.1) == 0
