@@ -50,11 +50,3 @@ def test_stoker_and_mtail_count_the_same() -> None:
     print(done.stdout)
     assert done.stdout.count("ratio stoker / mtail") == 2, done.stderr
     assert done.returncode == 0, done.stderr
-
-
-def test_no_line_is_lost_or_counted_twice_whatever_becomes_of_its_file() -> None:
-    # what is packed under a name that nobody asks for, before it was ever looked at, cannot be found
-    done = bench("torture", "--kills", "4", "--seed", "1", "--without", "packedunmatched")
-    print(done.stdout)
-    assert "lost 0, doubled 0" in done.stdout, done.stderr
-    assert done.returncode == 0, done.stderr

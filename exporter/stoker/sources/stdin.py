@@ -27,6 +27,11 @@ class StandardInput:
         self.ended = False
         self.behind = False
 
+    def _ready(self) -> bool:
+        look = select.poll()  # select itself ends at descriptor 1024
+        look.register(self._descriptor, select.POLLIN)
+        return bool(look.poll(0))
+
     def turn(self) -> Iterator[bytes]:
         """The blocks that are there now.
 
@@ -38,8 +43,7 @@ class StandardInput:
             if self.ended:
                 return
             try:
-                ready = select.select([self._descriptor], [], [], 0)[0]
-                data = os.read(self._descriptor, BLOCK) if ready else None
+                data = os.read(self._descriptor, BLOCK) if self._ready() else None
             except (OSError, ValueError) as error:
                 self.ended = True
                 raise SourceError(f"standard input: {error}") from error
