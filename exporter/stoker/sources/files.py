@@ -165,8 +165,8 @@ class Follower(LostFiles):
                     self.behind = True
                     return
                 yield from self._rest(min(idle, key=lambda each: each.changed), "left")
-            file = self._open(seen.path, position)
-            if (file is None or file.identity != identity) and identity in self._positions:
+            file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
+            if file is None and identity in self._positions:
                 self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
             if file is not None:
                 yield from self._opened(file, names)

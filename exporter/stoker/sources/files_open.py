@@ -186,6 +186,9 @@ class OpenFiles:
                 os.close(descriptor)
                 path = path_of(path, identity)
                 return self._open(path, position, log_name, identity=identity) if path else None
+            if file.identity in self._files:  # under another name
+                os.close(descriptor)
+                return None
             file.log = log_name or self._log_of(path)
             self._begin(file, position)
         except OSError as error:
