@@ -38,6 +38,16 @@ def test_a_file_that_cannot_be_used_is_set_aside_and_kept(
     assert len(caplog.records) == 1
 
 
+def test_a_document_that_cannot_be_read_is_kept_and_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "logs.json"
+    path.mkdir()
+    (path / "inside").write_text("kept")
+    state = StateFile(path, Clock(77))
+    assert state.load() is None
+    assert (tmp_path / "logs.json.corrupt-77" / "inside").read_text() == "kept"
+    assert state.save({"a": 1})
+
+
 def test_an_unwritable_folder_is_said_once_and_recovers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "state"
     folder.write_text("in the way")

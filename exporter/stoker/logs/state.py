@@ -47,7 +47,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._failed(error)
+            self.set_aside(str(error))  # the next save would replace it
             return None
         try:
             found = json.loads(text)
