@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from stoker.catalog import complete
+from stoker.cli.given_log import given_log
 from stoker.cli.learn_report import Report
 from stoker.cli.progress import Progress
 from stoker.config import find_config, load_settings
@@ -21,17 +22,15 @@ from stoker.logs.learn_log import LogLearner, is_prose
 from stoker.logs.learn_names import slug
 from stoker.logs.learn_proof import prove
 from stoker.metrics.desc import FOREIGN_UNITS
-from stoker.sources.compressed import blocks
 from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from stoker.metrics import Desc
     from stoker.spec.pack import Pack
 
-_BLOCK = 1 << 20
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _NO_TEXT = 0.1
 """Share of bytes that no text has, above which a file is none."""
@@ -150,7 +149,7 @@ def _read(files: list[str], learner: LogLearner) -> list[SourceError]:
     try:
         for file in files:
             try:
-                for number, block in enumerate(_blocks(file)):
+                for number, block in enumerate(given_log(file)):
                     if not number and _is_no_text(block):
                         raise UsageError(f"{file}: no text in UTF-8; name a log that people can read")
                     learner.feed(block)
@@ -159,16 +158,10 @@ def _read(files: list[str], learner: LogLearner) -> list[SourceError]:
                 raise
             except SourceError as error:
                 damages.append(error)
-            except OSError as error:
-                raise UsageError(f"{file}: {error.strerror}; name a log file, or - for standard input") from error
             learner.end()
     finally:
         progress.end()
     return damages
-
-
-def _blocks(file: str) -> Iterator[bytes]:
-    return iter(lambda: os.read(sys.stdin.fileno(), _BLOCK), b"") if file == "-" else blocks(file)
 
 
 def _is_no_text(block: bytes) -> bool:

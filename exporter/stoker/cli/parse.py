@@ -11,14 +11,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from stoker.catalog import complete
+from stoker.cli.given_log import given_log
 from stoker.config import find_config, load_settings
 from stoker.documents import Position, Problems
-from stoker.errors import SourceError, UnavailableError, UsageError
+from stoker.errors import SourceError, UnavailableError
 from stoker.logs.fold import Fold
 from stoker.logs.formats import compile_formats
 from stoker.logs.interpreter import Interpreter
 from stoker.server.exposition import Exposition, number
-from stoker.sources.compressed import blocks
 from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from stoker.metrics import Observation
 
-_BLOCK = 1 << 20
 _SHAPES = 20
 _SHAPES_KEPT = 20_000
 _OTHER = "(further shapes)"
@@ -82,19 +81,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _observations(file: str, interpreter: Interpreter, damages: list[SourceError]) -> Iterator[Observation]:
     try:
-        for block in _standard_input() if file == "-" else blocks(file):
+        for block in given_log(file):
             yield from interpreter.feed(block)
     except UnavailableError:
         raise
     except SourceError as error:
         damages.append(error)
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}; name a log file, or - for standard input") from error
     yield from interpreter.flush()
-
-
-def _standard_input() -> Iterator[bytes]:
-    return iter(lambda: os.read(sys.stdin.fileno(), _BLOCK), b"")
 
 
 def _json(each: Observation) -> str:

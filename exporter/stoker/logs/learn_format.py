@@ -23,23 +23,8 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 20, 40
 """Priorities below every shipped format, so that no line is taken away from one, and above those that guess."""
-_BAD = frozenset(
-    [
-        "WARN",
-        "WARNING",
-        "ERROR",
-        "ERR",
-        "CRITICAL",
-        "FATAL",
-        "PANIC",
-        "SEVERE",
-        "warn",
-        "warning",
-        "error",
-        "critical",
-        "fatal",
-    ]
-)
+_WORST = ("warn", "warning", "error", "err", "critical", "fatal", "panic", "severe")
+_BAD = frozenset((*_WORST, *map(str.upper, _WORST)))
 _SAVED = re.compile(r"(?=.*\b(?:checkpoint|ckpt)\b).*\b(?:saved|saving|wrote|written)\b", re.IGNORECASE)
 _LATENCY = re.compile(
     r"latency|duration|took|elapsed|time|(?:request|response|total|processing|handle|rt)_?(?:time|duration|latency)|rt"
