@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+import followed
+import read_files
 from gpus import GpuBench
 from simulator.nvml_simulator import compile_library
 
@@ -20,6 +22,16 @@ def _own_proc() -> Iterator[None]:
     """A test that reads another machine's /proc through psutil, which remembers it, leaves the others this machine's."""
     yield
     psutil.PROCFS_PATH = "/proc"
+
+
+@pytest.fixture(autouse=True)
+def _files_closed() -> Iterator[None]:
+    """Thousands of tests in one process would run out of descriptors below 1024, beyond which select() does not look."""
+    yield
+    while followed.MADE:
+        followed.MADE.pop().kill()
+    while read_files.MADE:
+        read_files.MADE.pop().follower.close()
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,10 @@ def settings(folder: Path, **keys: Any) -> SourceSettings:  # noqa: ANN401 - the
     return SourceSettings(**given)
 
 
+MADE: list[Followed] = []
+"""Whatever a test has made; its files are closed at the test's end."""
+
+
 class Followed:
     """An engine whose thread is the test.
 
@@ -129,6 +133,7 @@ class Followed:
             steady=self.clock,
         )
         self.engine.restore()
+        MADE.append(self)
 
     def turn(self, seconds: float = 1.0) -> dict[str, float]:
         """Let time pass, read everything that is there, and give what is exposed."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MADE: list[Reader] = []
+"""Whatever a test has made; its files are closed at the test's end."""
+
+
 class Reader:
     """Follows `folder/*.log` and keeps what was read by file name; time moves a second a turn."""
 
@@ -21,6 +25,7 @@ class Reader:
             self.follower.restore(state)
         self.now = 100.0
         self.events: list[str] = []
+        MADE.append(self)
 
     def turn(self, seconds: float = 1.0) -> bytes:
         """All bytes of the turn, in order."""

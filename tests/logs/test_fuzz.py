@@ -183,6 +183,8 @@ def test_a_state_with_changed_bytes_is_taken_over_or_set_aside(kept: tuple[Path,
 @pytest.mark.parametrize("number", [10**400, "9" * 5000])
 def test_a_state_with_a_number_of_any_length_is_set_aside(kept: tuple[Path, str], number: object) -> None:
     folder, text = kept
+    for file in (folder / "state").iterdir():
+        file.unlink()
     document = json.loads(text)
     document["store"]["subjects"][0]["seen"] = number
     (folder / "state" / "logs.json").write_text(json.dumps(document))

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stoker.logs.state import finite
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -43,7 +45,7 @@ class Totals:
         self.matched.update({str(name): int(count) for name, count in state["matched"].items()})
         self.errors.update({str(name): int(count) for name, count in state["errors"].items()})
         self.rotations, self.truncations = int(state["rotations"]), int(state["truncations"])
-        self.last_line = None if state["last_line"] is None else float(state["last_line"])
+        self.last_line = None if state["last_line"] is None else finite(state["last_line"])
 
 
 class StreamReading:

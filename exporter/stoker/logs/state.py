@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -156,3 +157,15 @@ class KeptMapping(MutableMapping[str, object]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def finite(value: Any) -> float:  # noqa: ANN401 - what a document holds
+    """A saved number.
+
+    Raises:
+        TypeError, ValueError: when it is none, or one that nobody saves: NaN, infinity, or too large for a float.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no saved number")
+    return number

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.config.settings import SourceSettings
 from stoker.logs.identity import Identity, decimal, printable
+from stoker.logs.state import finite
 from stoker.logs.store_runs import Labels, Subject, Watch
 from stoker.logs.store_series import Buckets, Number, Series
 from stoker.logs.store_tables import FAMILIES, LAST_EVENT, zeros
@@ -341,7 +342,7 @@ class Store:
             source = settings.get(each["source"])
             if source is None or each["family"] not in self._makers:
                 continue
-            subject = Subject(each["family"], each["source"], each["name"], float(each["seen"]), float(each["said"]))
+            subject = Subject(each["family"], each["source"], each["name"], finite(each["seen"]), finite(each["said"]))
             for part, kept in each["watches"].items():
                 watch = self._makers[subject.family](source)
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
+from stoker.logs.state import finite
 from stoker.metrics import HistogramValue
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Number:
 
     def restore(self, state: Any) -> None:  # noqa: ANN401 - plain values
         """Take over what `state` gave."""
-        self.value = None if state is None else float(state)
+        self.value = None if state is None else finite(state)
 
 
 class Buckets:
@@ -59,7 +60,7 @@ class Buckets:
         """Take over what `state` gave, unless it was counted with other bounds."""
         if tuple(state["bounds"]) == self.bounds:
             self.counts = [int(count) for count in state["counts"]]
-            self.total = float(state["total"])
+            self.total = finite(state["total"])
 
 
 Series = Number | Buckets
