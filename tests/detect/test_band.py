@@ -54,6 +54,15 @@ def test_the_highest_of_two_spikes_is_held_and_then_the_second() -> None:
     assert band.ratio(475.0) == pytest.approx(5.0)
 
 
+def test_of_many_reports_read_at_once_only_the_highest_is_kept() -> None:
+    band = fed(30)
+    for when, value in enumerate((9.0, 5.0, 4.0, 3.0), 40):
+        band.report(value, float(when), now=100.0)
+    band.report(2.5, 44.0, now=101.0)
+    assert [when for when, _ in band.state()["peaks"]] == [100.0, 101.0]
+    assert band.ratio(101.0) == pytest.approx((9.0 - 2.0) / 0.4)
+
+
 def test_the_last_report_stays_when_no_more_come() -> None:
     band = fed(40)
     band.report(3.0, 410.0, 410.0)

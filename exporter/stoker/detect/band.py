@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from stoker.detect.window import Window
@@ -31,7 +30,7 @@ class Band:
         self._factor = factor
         self._window = Window(_SPAN)
         self._last: float | None = None
-        self._peaks: deque[tuple[float, float]] = deque()
+        self._peaks: list[tuple[float, float]] = []
 
     def report(self, value: float, when: float, now: float) -> None:
         """A finite value reported at `when` and read at `now`."""
@@ -47,9 +46,10 @@ class Band:
     def _hold(self, ratio: float, now: float) -> None:
         while self._peaks and self._peaks[-1][1] <= ratio:
             self._peaks.pop()
-        self._peaks.append((now, ratio))
-        while self._peaks and self._peaks[0][0] < now - _HELD:
-            self._peaks.popleft()
+        if not self._peaks or self._peaks[-1][0] < now:  # else a higher one was read at the same time
+            self._peaks.append((now, ratio))
+        while self._peaks[0][0] < now - _HELD:
+            del self._peaks[0]
 
     def ratio(self, now: float) -> float | None:
         """The highest of the last minute, else the last; None while the reports are too few."""
@@ -64,7 +64,7 @@ class Band:
         """Take over what `state` gave."""
         self._window.restore(state["window"])
         self._last = state["last"]
-        self._peaks = deque((float(when), float(ratio)) for when, ratio in state["peaks"])
+        self._peaks = [(float(when), float(ratio)) for when, ratio in state["peaks"]]
 
 
 def _in_units(distance: float, bound: float) -> float:

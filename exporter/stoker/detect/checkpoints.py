@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from stoker.detect.last import Last
 from stoker.detect.window import median
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Checkpoints:
     def __init__(self) -> None:
         self._last: float | None = None
         self._step: float | None = None
-        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+        self._intervals = Last(_INTERVALS)
 
     def saved(self, when: float, step: float | None) -> None:
         """A checkpoint at `when`, after `step` was last reported."""
@@ -31,13 +31,13 @@ class Checkpoints:
 
     def interval(self) -> float | None:
         """Seconds; None before the second checkpoint."""
-        return median(self._intervals) if self._intervals else None
+        return median(self._intervals) if len(self._intervals) else None
 
     def state(self) -> dict[str, Any]:
         """As plain values."""
-        return {"last": self._last, "step": self._step, "intervals": list(self._intervals)}
+        return {"last": self._last, "step": self._step, "intervals": self._intervals.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave."""
         self._last, self._step = state["last"], state["step"]
-        self._intervals = deque((float(each) for each in state["intervals"]), maxlen=_INTERVALS)
+        self._intervals.restore(state["intervals"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from stoker.detect.last import Last
 from stoker.detect.window import median
 from stoker.metrics.longest import LongestGap
 
@@ -28,9 +28,9 @@ class Reports:
         self.step: float | None = None
         self.first: float | None = None
         self.last_time: float | None = None
-        self._gaps: deque[float] = deque(maxlen=_REPORTS - 1)
+        self._gaps = Last(_REPORTS - 1)
         self._longest = LongestGap()
-        self._recent: deque[float] = deque(maxlen=_RECENT_STEPS)
+        self._recent = Last(_RECENT_STEPS)
 
     def report(self, step: float, when: float) -> bool:
         """A step reported at `when`; whether the run has started (again) with it."""
@@ -85,15 +85,15 @@ class Reports:
             "step": self.step,
             "first": self.first,
             "last_time": self.last_time,
-            "gaps": list(self._gaps),
+            "gaps": self._gaps.state(),
             "longest": self._longest.state(),
-            "recent": list(self._recent),
+            "recent": self._recent.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave."""
         self.total = int(state["total"])
         self.step, self.first, self.last_time = state["step"], state["first"], state["last_time"]
-        self._gaps = deque((float(gap) for gap in state["gaps"]), maxlen=_REPORTS - 1)
+        self._gaps.restore(state["gaps"])
         self._longest.restore(state["longest"])
-        self._recent = deque((float(step) for step in state["recent"]), maxlen=_RECENT_STEPS)
+        self._recent.restore(state["recent"])

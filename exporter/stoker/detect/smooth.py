@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
+from stoker.detect.last import Last
 from stoker.detect.window import median
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Smooth:
     """The last ten reports."""
 
     def __init__(self) -> None:
-        self._last: deque[float] = deque(maxlen=REPORTS)
+        self._last = Last(REPORTS)
 
     def add(self, value: float) -> float | None:
         """The median with this report; None before the tenth."""
@@ -30,8 +30,8 @@ class Smooth:
 
     def state(self) -> list[float]:
         """As plain values."""
-        return list(self._last)
+        return self._last.state()
 
     def restore(self, state: Iterable[float]) -> None:
         """Take over what `state` gave."""
-        self._last = deque((float(value) for value in state), maxlen=REPORTS)
+        self._last.restore(state)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from stoker.detect.last import Last
 from stoker.detect.window import median
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Trend:
         self._best: float | None = None
         self._worst = 0.0
         self._now = 0.0
-        self._rises: deque[bool] = deque(maxlen=_COMPARED)
+        self._rises = Last(_COMPARED)
 
     def report(self, loss: float, when: float) -> None:
         """A finite loss of the time `when`."""
@@ -78,7 +78,7 @@ class Trend:
             "best": self._best,
             "worst": self._worst,
             "now": self._now,
-            "rises": list(self._rises),
+            "rises": self._rises.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -86,4 +86,4 @@ class Trend:
         self._window = [float(loss) for loss in state["window"]]
         self._began, self._best = float(state["began"]), state["best"]
         self._worst, self._now = float(state["worst"]), float(state["now"])
-        self._rises = deque((bool(rise) for rise in state["rises"]), maxlen=_COMPARED)
+        self._rises.restore(state["rises"])

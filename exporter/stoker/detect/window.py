@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MOST = 512
 
@@ -29,7 +29,7 @@ def unpacked(text: str) -> array[float]:
     return values
 
 
-def median(values: Sequence[float]) -> float:
+def median(values: Iterable[float]) -> float:
     """Median of at least one value, in any order."""
     ordered = sorted(values)
     return _middle(ordered)
