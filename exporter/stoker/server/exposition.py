@@ -26,15 +26,22 @@ _SPARE = 100
 
 
 class _Series:
-    """What is kept of a series: the beginnings of its lines, its last value and what was written for it."""
+    """What is kept of a series: its last value and what was written for it, with the beginnings of its lines.
 
-    __slots__ = ("beginnings", "text", "turn", "value")
+    Attributes:
+        text: what was written; of a series with one line, its beginning stays in there and nowhere else.
+        size: of that beginning.
+        beginnings: of the lines of a histogram.
+    """
+
+    __slots__ = ("beginnings", "size", "text", "turn", "value")
 
     def __init__(self, beginnings: tuple[str, ...]) -> None:
-        self.beginnings = beginnings
+        self.beginnings = beginnings if len(beginnings) > 1 else ()
+        self.text = beginnings[0]
+        self.size = len(self.text)
         self.turn = 0
         self.value: float | HistogramValue = math.nan  # equal to nothing
-        self.text = ""
 
 
 class Exposition:
@@ -99,7 +106,7 @@ class Exposition:
                     continue
                 series.turn = turn
                 if series.value != value:
-                    series.text = write(series.beginnings, value)
+                    series.text = write(series, value)
                     series.value = value
                 lines.append(series.text)
             except (TypeError, ValueError, AttributeError) as error:
@@ -113,13 +120,13 @@ class Exposition:
             log.error("metric=%s %s%s", name, text, f": {error}" if error else "")
 
 
-def _plain(beginnings: tuple[str, ...], value: object) -> str:
-    return f"{beginnings[0]}{number(cast('float', value))}\n"
+def _plain(series: _Series, value: object) -> str:
+    return f"{series.text[: series.size]}{number(cast('float', value))}\n"
 
 
-def _histogram(beginnings: tuple[str, ...], value: object) -> str:
+def _histogram(series: _Series, value: object) -> str:
     counts, total = cast("HistogramValue", value)
-    *buckets, sums, count = beginnings
+    *buckets, sums, count = series.beginnings
     so_far = 0
     lines = []
     for bucket, observed in zip(buckets, counts, strict=True):
