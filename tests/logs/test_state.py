@@ -20,6 +20,12 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert StateFile(path).load() == {"version": 1, "a": [1, 2.5, None, "x"]}
 
 
+def test_an_iterator_is_saved_as_a_list_and_what_is_empty_stays(tmp_path: Path) -> None:
+    path = tmp_path / "logs.json"
+    assert StateFile(path).save({"a": iter([[1], {"b": "\u00e9"}]), "c": {"d": iter(()), "e": {}, "f": []}})
+    assert StateFile(path).load() == {"version": 1, "a": [[1], {"b": "\u00e9"}], "c": {"d": [], "e": {}, "f": []}}
+
+
 def test_nothing_saved_is_no_failure(tmp_path: Path) -> None:
     state = StateFile(tmp_path / "logs.json")
     assert state.load() is None

@@ -76,16 +76,19 @@ class StateFile:
         log.error("state cannot be used and begins anew file=%s why=%s kept=%s", self._path, why, aside)
 
     def save(self, value: dict[str, Any]) -> bool:
-        """Replace the document; whether it worked. A failure is logged once, until it works again."""
+        """Replace the document; whether it worked. A failure is logged once, until it works again.
+
+        Args:
+            value: plain values; an iterator is saved as a list, and never held in memory as a whole.
+        """
         if self._path is None:
             return True
         part = self._path.with_name(f"{self._path.name}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            text = json.dumps({"version": VERSION, **value}, separators=(",", ":")).encode()
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
             with open(descriptor, "wb") as file:
-                file.write(text)
+                file.writelines(piece.encode() for piece in _pieces({"version": VERSION, **value}))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self._path)
@@ -105,6 +108,28 @@ class StateFile:
         if self.writable:
             log.error("state cannot be kept, going on in memory file=%s why=%s", self._path, error.strerror or error)
         self.writable = False
+
+
+_text = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _pieces(value: Any) -> Iterator[str]:  # noqa: ANN401 - whatever a document holds
+    """The JSON text of a document, piece by piece: a thousand runs have megabytes of it."""
+    if isinstance(value, dict):
+        sign = "{"
+        for key, each in value.items():
+            yield f"{sign}{_text(key)}:"
+            yield from _pieces(each)
+            sign = ","
+        yield "}" if value else "{}"
+    elif isinstance(value, Iterator):
+        sign = "["
+        for each in value:
+            yield f"{sign}{_text(each)}"
+            sign = ","
+        yield "]" if sign == "," else "[]"
+    else:
+        yield _text(value)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -316,14 +316,14 @@ class Store:
                         yield Sample(reading, tuple(labels.get(name, "") for name in reading.labels), number)
 
     def state(self) -> dict[str, Any]:
-        """Everything, as plain values."""
+        """Everything, as plain values; what may be much comes from iterators."""
         return {
             "series": {
-                metric: [[list(values), series.state()] for values, series in table.items()]
+                metric: ([list(values), series.state()] for values, series in table.items())
                 for metric, table in self._series.items()
             },
             "labels": {metric: list(self._descs[metric].labels) for metric in self._series},
-            "subjects": [
+            "subjects": (
                 {
                     "family": subject.family,
                     "source": subject.source,
@@ -333,7 +333,7 @@ class Store:
                     "watches": {part: watch.state() for part, watch in subject.watches.items()},
                 }
                 for subject in self._subjects.values()
-            ],
+            ),
         }
 
     def restore(self, state: Mapping[str, Any], settings: Mapping[str, SourceSettings]) -> None:
