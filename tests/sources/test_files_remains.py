@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from read_files import Reader, append
+from stoker.sources.files_remains import siblings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,3 +217,25 @@ def test_a_link_that_pointed_into_another_folder_is_followed_to_its_end(tmp_path
     link.unlink()
     link.symlink_to("files/2")
     assert reader.again(f"{tmp_path}/*.log").turn() == b"two\nthree\n"
+
+
+def test_a_folder_that_is_rotated_while_it_is_listed_shows_all_its_files(tmp_path: Path) -> None:
+    for number in range(1, 41):
+        (tmp_path / f"a.log.{number}.gz").write_bytes(b"%d" % number)
+    inodes = {os.stat(each).st_ino for each in tmp_path.iterdir()}
+    ended = threading.Event()
+
+    def shift() -> None:
+        for turn in range(300):
+            for number in range(40, 0, -1):
+                (tmp_path / f"a.log.{number + turn}.gz").rename(tmp_path / f"a.log.{number + turn + 1}.gz")
+        ended.set()
+
+    rotating = threading.Thread(target=shift)
+    rotating.start()
+    looks = 0
+    while not ended.is_set() and looks < 10_000:
+        looks += 1
+        assert {each.identity[1] for each in siblings(str(tmp_path / "a.log"))} == inodes
+    rotating.join()
+    assert looks > 1

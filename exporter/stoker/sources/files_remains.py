@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import SourceError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PACKED = (".gz", ".zst")
 """Ends of the names of files that can be unpacked."""
 _CANDIDATES = 64
+_LISTS = 20
 _SLACK = 2_000_000_000
 _EDGE = 4096
 _DATE = 1_000_000
@@ -58,14 +61,17 @@ def originals(path: str) -> list[str]:
 
 def path_of(path: str, identity: tuple[int, int]) -> str:
     """The path with this device and inode in the folder of `path`; empty when there is none."""
-    try:
-        with os.scandir(os.path.dirname(path)) as entries:
-            for entry in entries:
-                # on some file systems the listing gives other numbers than the file has
-                if entry.inode() == identity[1] and entry.stat().st_dev == identity[0]:
-                    return entry.path
-    except OSError:
-        pass
+    for _ in range(_LISTS):
+        try:
+            with os.scandir(os.path.dirname(path)) as entries:
+                names = [entry.path for entry in entries if entry.inode() == identity[1]]
+        except OSError:
+            return ""
+        for name in names:
+            if _identity(name) == identity:
+                return name
+        if not names:
+            return ""  # else it was renamed a moment ago
     return ""
 
 
@@ -80,21 +86,36 @@ def found(position: Position) -> str:
 def siblings(log: str, folder: str = "") -> list[Sibling]:
     """What may have been rotated from a log, the newest first; without what is only being packed."""
     base = os.path.basename(log)
-    there = []
-    for place in {os.path.dirname(log), folder or os.path.dirname(log)}:
-        try:
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if is_rotated(entry.name, base) and entry.is_file():
-                        status = entry.stat()
-                        identity = (status.st_dev, status.st_ino)
-                        place_there = _place(entry.name[len(base) :])
-                        there.append(Sibling(entry.path, identity, status.st_mtime_ns, place_there))
-        except OSError:
-            continue
+    there = [each for place in {os.path.dirname(log), folder or os.path.dirname(log)} for each in _rotated(place, base)]
     paths = {each.path for each in there}
     whole = [each for each in there if not each.path.endswith(PACKED) or os.path.splitext(each.path)[0] not in paths]
     return sorted(whole, key=lambda each: -each.changed)[:_CANDIDATES]
+
+
+def _rotated(folder: str, base: str) -> set[Sibling]:
+    """The files with names that a rotation gives, as they were at one moment.
+
+    Names are listed first and looked at one by one, so that a rotation meanwhile hides a file, or shows one for another: what was
+    found the same twice was there.
+    """
+    before: set[Sibling] | None = None
+    for _ in range(_LISTS):
+        there: set[Sibling] = set()
+        try:
+            with os.scandir(folder) as entries:
+                names = [entry.path for entry in entries if is_rotated(entry.name, base)]
+        except OSError:
+            return there
+        for name in names:
+            with suppress(OSError):
+                status = os.stat(name)
+                if stat.S_ISREG(status.st_mode):
+                    place = _place(os.path.basename(name)[len(base) :])
+                    there.add(Sibling(name, (status.st_dev, status.st_ino), status.st_mtime_ns, place))
+        if there == before:
+            break
+        before = there
+    return there
 
 
 def rest(position: Position, among: list[Sibling]) -> Sibling | None:
@@ -121,6 +142,14 @@ def between(one: Sibling, among: list[Sibling]) -> list[Sibling]:
         return []
     later = [each for each in among if each.place is not None and _is_later(each.place, one.place)]
     return sorted(later, key=lambda each: each.place or (), reverse=True)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _place(suffix: str) -> tuple[int, ...] | None:
