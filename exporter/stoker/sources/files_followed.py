@@ -128,7 +128,10 @@ class FollowedFile:
         if self.size == self.offset and status.st_mtime_ns == self.changed:
             return False
         self.changed = status.st_mtime_ns
-        return not self._edges.there(self.descriptor)
+        if not self._edges.there(self.descriptor):
+            return True
+        self._edges.look(self.descriptor)
+        return False
 
     def restart(self) -> None:
         """Read again from the beginning."""

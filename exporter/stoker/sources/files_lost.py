@@ -15,6 +15,7 @@ from stoker.sources.files_remains import (
     found,
     fresh,
     holds,
+    repeats,
     rest,
     siblings,
     since,
@@ -114,12 +115,11 @@ class LostFiles(OpenFiles, ABC):
         """Read rotated files of a log of which it is not known whether they were read."""
         for each in among:
             if each.identity not in self._files and not self.archives.has_read(each.identity):
-                open_ones = [one.position() for one in self._files.values() if is_removed(one)]
-                all_known = (*open_ones, *self._positions.values())
-                of_log = [one for one in all_known if one.log == position.log and one.offset]
+                gone = [one for one in self._files.values() if one.log == position.log and is_removed(one)]
+                if any(repeats(each.path, one.descriptor) for one in gone):
+                    continue  # packed while it was open, and read there, perhaps later
+                of_log = [one for one in self._positions.values() if one.log == position.log and one.offset]
                 known = next((one for one in of_log if holds(each.path, one)), None)
-                if known is not None and known.identity in self._files:
-                    continue
                 if known is not None:
                     del self._positions[known.identity]
                     self._unsought.pop(known.identity, None)

@@ -27,7 +27,7 @@ class Position:
         log: name under which it was written, see FollowedFile.
         device, inode: of the file.
         offset: bytes that are read and whose lines are complete.
-        head, head_size: hash of the file's first bytes (up to 256 of those before the offset) and how many these were.
+        head, head_size: hash of the file's first bytes, up to 256, read or not, and how many these were.
         tail, tail_size: the same of the bytes just before the offset.
         folder: of the file itself, where the path is a link; else empty.
         changed: when the file was changed before it was last looked at, in nanoseconds; 0 when unknown.
@@ -97,7 +97,7 @@ class Edges:
         partial: of these, those of a line that has not ended; 0 when that line is taken as ended.
 
     Args:
-        first: the file's first bytes, up to 256 of those before the offset.
+        first: the file's first bytes, up to 256, read or not.
         last: as many of those just before the offset.
         offset: where reading begins.
     """
@@ -110,8 +110,9 @@ class Edges:
 
     def add(self, data: bytes) -> None:
         """Take bytes that follow."""
-        if len(self._first) < _EDGE:
-            self._first += data[: _EDGE - len(self._first)]
+        known = len(self._first)
+        if self.offset <= known < _EDGE:
+            self._first += data[known - self.offset :][: _EDGE - known]
         self.offset += len(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"), data.rfind(b"\b")) + 1
         if end:
@@ -131,8 +132,15 @@ class Edges:
         """Take the last line as ended."""
         self.partial, self._line = 0, self._last
 
+    def look(self, descriptor: int) -> None:
+        """Take first bytes that are there and not yet read: a file that waits has to be known again, too."""
+        if len(self._first) < _EDGE:
+            first = _first(descriptor)
+            if first.startswith(self._first):
+                self._first = first
+
     def there(self, descriptor: int) -> bool:
-        """Whether the open file still has what was read."""
+        """Whether the open file still has what was read, and the first bytes that were seen."""
         start = self.offset - len(self._last)
         return (
             os.fstat(descriptor).st_size >= self.offset
@@ -140,25 +148,16 @@ class Edges:
             and os.pread(descriptor, len(self._first), 0) == self._first
         )
 
-    def begins(self, position: Position) -> bool:
-        """Whether the position's file begins as this one."""
-        return digest(self._first[: position.head_size]) == position.head
-
-    def ends(self, position: Position) -> bool:
-        """Whether what was read is what the position's file had up to the position."""
-        tail = self._last[len(self._last) - position.tail_size :]
-        return self.offset == position.offset and self.begins(position) and digest(tail) == position.tail
-
     def place(self, position: Position) -> Position:
         """The position, put at the start of the first line that has not ended."""
         done = self.offset - self.partial
         size = min(done, _EDGE)
-        head, tail = self._first[:size], (self._line if self.partial else self._last)[-size:] if size else b""
+        tail = (self._line if self.partial else self._last)[-size:] if size else b""
         return replace(
             position,
             offset=done,
-            head=digest(head),
-            head_size=len(head),
+            head=digest(self._first),
+            head_size=len(self._first),
             tail=digest(tail),
             tail_size=len(tail),
         )
@@ -167,7 +166,12 @@ class Edges:
 def edges_of(descriptor: int, offset: int) -> Edges:
     """Of an open file that is read up to `offset`."""
     size = min(offset, _EDGE)
-    return Edges(os.pread(descriptor, size, 0), os.pread(descriptor, size, offset - size), offset)
+    return Edges(_first(descriptor), os.pread(descriptor, size, offset - size), offset)
+
+
+def _first(descriptor: int) -> bytes:
+    """The first bytes of an open file; a hole is no text, and somebody may yet fill it."""
+    return os.pread(descriptor, _EDGE, 0).partition(b"\0")[0]
 
 
 def new_position(path: str, log: str, status: os.stat_result, offset: int = 0) -> Position:

@@ -9,22 +9,22 @@ from __future__ import annotations
 import os
 import re
 import stat
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import SourceError
 from stoker.sources.compressed import blocks
-from stoker.sources.files_position import Edges
+from stoker.sources.files_position import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from stoker.sources.files_position import Position
 
 PACKED = (".gz", ".zst")
 """Ends of the names of files that can be unpacked."""
 _CANDIDATES = 64
 _LISTS = 20
+_PAUSE = 0.001
 _SLACK = 2_000_000_000
 _EDGE = 4096
 _DATE = 1_000_000
@@ -99,7 +99,8 @@ def _rotated(folder: str, base: str) -> set[Sibling]:
     found the same twice was there.
     """
     before: set[Sibling] | None = None
-    for _ in range(_LISTS):
+    for tries in range(_LISTS):
+        time.sleep(_PAUSE * max(0, tries - 1))  # a rotation of many files takes a moment
         there: set[Sibling] = set()
         try:
             with os.scandir(folder) as entries:
@@ -184,27 +185,34 @@ def holds(path: str, position: Position) -> bool:
 
 
 def _unpacked_holds(path: str, position: Position) -> bool:
-    edges = Edges(b"", b"", 0)
+    head, tail, left = b"", b"", position.offset
     try:
-        for data in _up_to(path, position.offset):
-            edges.add(data)
-            if position.head_size and edges.offset >= position.head_size and not edges.begins(position):
-                return False
+        with closing(blocks(path)) as unpacked:
+            for data in unpacked:
+                head += data[: position.head_size - len(head)]
+                if len(head) == position.head_size and digest(head) != position.head:
+                    return False
+                tail = (tail + data[max(0, left - position.tail_size) : left])[-position.tail_size :]
+                left -= min(left, len(data))
+                if not left and len(head) == position.head_size:
+                    return digest(tail[len(tail) - position.tail_size :]) == position.tail
+    except (SourceError, OSError):
+        pass
+    return False
+
+
+def repeats(path: str, of: int) -> bool:
+    """Whether an open file begins with all that another one has, unpacked where it is packed: it was made from that."""
+    size = 0
+    try:
+        with closing(blocks(path)) as unpacked:
+            for data in unpacked:
+                if os.pread(of, len(data), size) != data:
+                    return False
+                size += len(data)
     except (SourceError, OSError):
         return False
-    return edges.ends(position)
-
-
-def _up_to(path: str, size: int) -> Iterator[bytes]:
-    unpacked = blocks(path)
-    try:
-        for data in unpacked:
-            yield data[:size]
-            size -= len(data)
-            if size <= 0:
-                return
-    finally:
-        unpacked.close()
+    return size > 0
 
 
 def is_copy(descriptor: int, of: int) -> bool:
