@@ -266,6 +266,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=100, help="how often it is killed (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the chance (default: 1)")
+    parser.add_argument("--life", type=float, default=4.0, help="seconds of a life, at most (default: 4)")
     parser.add_argument("--only", default="", help="logs with this in their name")
     parser.add_argument("--without", default="-", help="leaves out the log of this name")
     parser.add_argument("--keep", type=Path, help="a folder that stays, with logs and state")
@@ -275,9 +276,8 @@ def main() -> int:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stoker-torture-")))
         folder.mkdir(parents=True, exist_ok=True)
-        return (
-            1 if torture(folder, arguments.kills, arguments.seed, only=arguments.only, without=arguments.without) else 0
-        )
+        only, without, life = arguments.only, arguments.without, arguments.life
+        return 1 if torture(folder, arguments.kills, arguments.seed, longest=life, only=only, without=without) else 0
 
 
 if __name__ == "__main__":

@@ -102,6 +102,24 @@ def test_what_was_packed_while_nobody_watched_is_read_to_its_end(tmp_path: Path)
     assert b"".join(third.turn() for _ in range(6)) == b""
 
 
+def test_however_often_a_log_was_rotated_meanwhile_its_rest_is_found(tmp_path: Path) -> None:
+    reader = Reader(f"{tmp_path}/a.log")
+    append(tmp_path / "a.log", b"0 0\n")
+    os.utime(tmp_path / "a.log", ns=(1, 1))
+    reader.turn()
+    append(tmp_path / "a.log", b"0 1\n")
+    shutil.copyfile(tmp_path / "a.log", tmp_path / "a.log.100")  # another inode, as where it is packed
+    (tmp_path / "a.log").unlink()
+    for number in range(1, 100):
+        append(tmp_path / f"a.log.{100 - number}", b"%d 0\n" % number)
+    for number in range(1, 101):
+        os.utime(tmp_path / f"a.log.{number}", ns=(10_000_000_000 * (101 - number), 10_000_000_000 * (101 - number)))
+    append(tmp_path / "a.log", b"100 0\n")
+    after = reader.again(f"{tmp_path}/a.log")
+    lines = b"".join(after.turn() for _ in range(5)).splitlines()
+    assert lines == [b"0 1", *(b"%d 0" % number for number in range(1, 101))]
+
+
 @pytest.mark.parametrize("glob", ["a.log", "a.log*"])
 @pytest.mark.parametrize("away", [False, True], ids=["watched", "away"])
 def test_what_is_begun_and_rotated_between_two_looks_is_read(tmp_path: Path, glob: str, *, away: bool) -> None:

@@ -84,12 +84,12 @@ def found(position: Position) -> str:
 
 
 def siblings(log: str, folder: str = "") -> list[Sibling]:
-    """What may have been rotated from a log, the newest first; without what is only being packed."""
+    """What may have been rotated from a log, the oldest first; without what is only being packed."""
     base = os.path.basename(log)
     there = [each for place in {os.path.dirname(log), folder or os.path.dirname(log)} for each in _rotated(place, base)]
     paths = {each.path for each in there}
     whole = [each for each in there if not each.path.endswith(PACKED) or os.path.splitext(each.path)[0] not in paths]
-    return sorted(whole, key=lambda each: -each.changed)[:_CANDIDATES]
+    return sorted(whole, key=lambda each: each.changed)
 
 
 def _rotated(folder: str, base: str) -> set[Sibling]:
@@ -123,7 +123,7 @@ def rest(position: Position, among: list[Sibling]) -> Sibling | None:
     """The one that has what the position's file had, and whatever followed; None when none has."""
     if not position.offset:
         return None
-    return next((each for each in fresh(position, among) if holds(each.path, position)), None)
+    return next((each for each in fresh(position, among)[:_CANDIDATES] if holds(each.path, position)), None)
 
 
 def fresh(position: Position, among: list[Sibling]) -> list[Sibling]:
