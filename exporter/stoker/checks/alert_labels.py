@@ -27,6 +27,7 @@ _EXTRA: dict[str, frozenset[str]] = {
     "GpuXidCritical": frozenset({"xid"}),
     "GpuXidWarning": frozenset({"xid"}),
     "GpuNvswitchError": frozenset({"switch", "sxid"}),
+    "HostKernelError": frozenset({"kind"}),
 }
 """Events are told apart by their code, so that one of them can be inhibited, silenced and looked up."""
 

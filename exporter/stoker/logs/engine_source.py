@@ -191,6 +191,9 @@ class Source:
 
     def _look(self) -> None:
         """Note what scrapes ask for, which come from other threads."""
+        if not self._looked and self.settings.kernel is not None:
+            with self._lock:
+                self._store.expect_kernel(Stream(self.settings, self._identity(self.name), self.totals.errors))
         self._looked = True
         self.files, self.lag = self.origin.files, self.origin.lag
 

@@ -32,7 +32,9 @@ class Kernel(Origin):
         if self._reading is None:
             self._reading = intake.open(str(intake.settings.name), "")
         for record in self._log.turn():
-            intake.record(self._reading, record.text + b"\n", record.when, record.old)
+            # as dmesg prints it: how far reports are apart tells whether they are about the same error
+            text = b"[%12.6f] %b\n" % (record.uptime, record.text)
+            intake.record(self._reading, text, record.when, record.old)
         if self._log.lost > self._lost:
             intake.lose("overwritten", self._log.lost - self._lost)
             self._lost = self._log.lost

@@ -16,6 +16,7 @@ from stoker.logs.readers_csv import CsvReader
 from stoker.logs.readers_dict import DictReader, TrainerReader
 from stoker.logs.readers_epochs import EpochsReader
 from stoker.logs.readers_kernel import KernelReader
+from stoker.logs.readers_kernel_errors import KernelErrorsReader
 from stoker.logs.readers_requests import RayServeReader
 from stoker.logs.readers_table import LightningReader
 from stoker.logs.readers_torchrun import TorchrunReader
@@ -36,6 +37,7 @@ READERS: dict[str, type[Reader]] = {
     "hf_trainer": TrainerReader,
     "keras": KerasReader,
     "kernel": KernelReader,
+    "kernel_errors": KernelErrorsReader,
     "lightning": LightningReader,
     "ray_serve": RayServeReader,
     "torchrun": TorchrunReader,

@@ -146,6 +146,8 @@ class Store:
             return None
         if subject is not None:
             self._zero(stream, subject, labels, target.format)
+        elif self._kinds.get(target.format) == "kernel":
+            self.expect_kernel(stream)
         if subject is not None and "route" in labels:
             labels["route"] = self._route(stream, subject, labels["route"])
         watch = self._watch(stream, desc, subject, labels)
@@ -233,6 +235,11 @@ class Store:
             if watch is None or desc.name not in watch.owns:
                 whole = {label: extra.get(label, labels.get(label, "")) for label in desc.labels}
                 self._get(desc, self._filled(stream, whole), subject, stream.errors)
+
+    def expect_kernel(self, stream: Stream) -> None:
+        """Let what a kernel's log may tell of exist before it does; it is about the machine, not about a run or a service."""
+        for desc, labels in self._zeros["kernel"]:
+            self._get(desc, labels, None, stream.errors)
 
     def _filled(self, stream: Stream, labels: dict[str, str]) -> dict[str, str]:
         """Labels with what the store knows, for metrics that have more of them than the one that came."""

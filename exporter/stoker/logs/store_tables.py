@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 STORE_LABELS = frozenset({"source", "run", "rank", "service", "engine"})
 """Labels that the store knows by itself."""
 
-FAMILIES = {"training": "stoker_train_", "inference": "stoker_serve_", "data": "stoker_data_"}
+FAMILIES = {
+    "training": "stoker_train_",
+    "inference": "stoker_serve_",
+    "data": "stoker_data_",
+    "kernel": "stoker_host_",
+}
 """Kind of log format to the metrics that its lines are about."""
 
 LAST_EVENT = {
@@ -24,6 +29,7 @@ LAST_EVENT = {
     "stoker_train_checkpoints_total": "stoker_train_last_checkpoint_timestamp_seconds",
     "stoker_gpu_xid_errors_total": "stoker_gpu_xid_last_timestamp_seconds",
     "stoker_nvswitch_sxid_errors_total": "stoker_nvswitch_sxid_last_timestamp_seconds",
+    "stoker_host_kernel_errors_total": "stoker_host_kernel_error_last_timestamp_seconds",
 }
 """Counter to the gauge with the time of its last event; both have the same labels."""
 

@@ -24,11 +24,13 @@ class Record(NamedTuple):
     Attributes:
         text: the message, without what the kernel adds about devices.
         when: seconds since the epoch.
+        uptime: seconds since boot, as the kernel stamped it.
         old: whether an earlier life of Stoker has read it already.
     """
 
     text: bytes
     when: float
+    uptime: float
     old: bool
 
 
@@ -129,7 +131,7 @@ class KernelLog:
             number, seconds, text = parsed
             old = number <= self._read
             self._read = max(number, self._read)
-            yield Record(text, began + seconds, old)
+            yield Record(text, began + seconds, seconds, old)
         self.behind = True
 
     def _open(self) -> int:
