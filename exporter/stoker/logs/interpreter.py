@@ -11,6 +11,7 @@ from stoker.logs.lines import Line, Splitter, cleaned
 from stoker.logs.literals import FAR
 from stoker.logs.meaning import Meaning
 from stoker.logs.pieces import Pieces
+from stoker.logs.prefixes import bare
 from stoker.logs.quoting import quoted
 from stoker.logs.readers import READERS
 from stoker.logs.times import LineTime
@@ -248,6 +249,7 @@ class Interpreter:
         if self._awake:
             ways = sorted({*ways, *(self._way_of_reader[place] for place in self._awake if place != _PIECES)})
         index, count = 0, len(ways)
+        behind: list[tuple[str, str]] | None = None
         while index < count:
             place, first = self._ways[ways[index]].format, index  # the first format is the most specific one
             index += 1
@@ -257,6 +259,12 @@ class Interpreter:
             if each.guess and self._meaning.context == "inference":
                 continue
             got = self._try(place, each, line, text, rank, ways[first:index])
+            if got is None:  # a logger of the user's may stand before what the format knows
+                behind = [unwrap(message) for message in bare(text)] if behind is None else behind
+                for who, message in behind:
+                    got = self._try(place, each, line, message, who or rank, ways[first:index])
+                    if got is not None:
+                        break
             if each.reader:
                 (self._awake.add if self._readers[place].awake else self._awake.discard)(place)
             if got is None:

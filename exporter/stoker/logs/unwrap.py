@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 _RANK = re.compile(
     r"\s*(?:"
-    r"\[(?:default|rank|Rank|RANK)[ :]?(?P<bracket>\d{1,6})\]:?\s?"  # [rank3]: [default0]: [Rank 0] [rank 0]
+    r"\[(?:default|rank|Rank|RANK)[ :]{0,2}(?P<bracket>\d{1,6})\]:?\s?"  # [rank3]: [default0]: [Rank 0] [rank: 0]
+    # mpirun --tag-output, Horovod, SageMaker:  [1,3]<stdout>: text   [1,mpirank:3,algo-1]<stdout>:text
+    r"|\[\d{1,6},(?:mpirank:)?(?P<mpi>\d{1,6})(?:,[\w.\-]{1,60})?\]<std(?:out|err|diag)>: ?"
     # Slurm's srun --label:  7: text; Megatron's own lines begin with a blank, Darknet's and CatBoost's with the iteration
     r"|(?P<slurm>\d{1,5}): (?= ?\S)(?! *(?:[\d.]+, [\d.]+ avg|learn: |test: ))"
     r")"
@@ -28,14 +30,15 @@ _OTHER = re.compile(
     # journalctl -o short-iso, rsyslog:  2026-01-23T06:33:37+0100 host unit[12]: text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) [\w.\-]+ (?!kernel)[\w.\-/@]+\[\d+\]: "
     r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
+    r"|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: "  # pdsh, DeepSpeed over many nodes:  10.0.0.4: text
     r")"
 )
 # what any of these may begin with
 _WRAPPED = re.compile(
-    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
+    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
 ).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
-_INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]?(?P<rank>\d{1,6})[\])]")
+_INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]{0,2}(?P<rank>\d{1,6})[\])]")
 _WITHIN = 120
 # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
 _GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
@@ -55,7 +58,7 @@ def unwrap(text: str) -> tuple[str, str]:
         for _ in range(5):  # a container's prefix, a launcher's, a rank's
             match = _RANK.match(text)
             if match is not None:
-                rank = rank or match["bracket"] or match["slurm"] or ""
+                rank = rank or match["bracket"] or match["mpi"] or match["slurm"] or ""
             else:
                 match = _OTHER.match(text)
                 if match is None:
