@@ -8,7 +8,7 @@ from datetime import UTC
 import pytest
 
 from followed import PACK
-from sampled import FORMATS, NOW, samples
+from sampled import FOLDER, FORMATS, NOW, samples
 from stoker.logs.interpreter import Interpreter
 from stoker.logs.prefixes import bare
 
@@ -88,3 +88,16 @@ def test_words_that_say_what_numbers_are_stay_with_them() -> None:
     for words in ("[eval] loss 2", "[Test] 1", "[10/100] loss 2", "(val) acc 1", "eval - loss 2", "[step 3] loss"):
         assert bare(f"2026-11-22 19:18:15 INFO {words}")[-1] == words
     assert said("[19:18:15] [eval] step=400 loss=0.31 acc=0.87") == said("[eval] step=400 loss=0.31 acc=0.87")
+
+
+def test_a_report_of_many_lines_ends_behind_a_prefix_as_without_one() -> None:
+    report = (FOLDER / "torchrun.log").read_text().splitlines()
+    for prefix in ("2026-11-22 19:18:15,123 - runner - INFO - ", "[19:18:15] "):
+        lines = "\n".join([*report, "iter 10: loss 2.5, time 100.00ms, mfu 1.00%"])
+        assert said("\n".join(f"{prefix}{line}" for line in lines.splitlines())) == said(lines)
+
+
+def test_a_json_line_behind_a_prefix_is_read() -> None:
+    line = r'{"message": "127.0.0.1:43906 - \"GET /health HTTP/1.1\" 200", "level": "INFO"}'
+    assert said(line)
+    assert said(f"2026-11-22 19:18:15,123 - runner - INFO - {line}") == said(line)

@@ -93,6 +93,7 @@ class Interpreter:
         self._on_read = on_read
         self._unread: list[Line] = []
         self._awake: set[int] = set()
+        self._depth: dict[int, int] = {}
 
     @property
     def context(self) -> str:
@@ -232,7 +233,7 @@ class Interpreter:
     def _read(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str]:
         """(observations, the format that gave them or `none`)."""
         found, name, claimed = self._record(line, rank, text, ways)
-        if not claimed and (inner := [unwrap(message) for message in messages(text)]):
+        if not claimed and (inner := [unwrap(message) for message in _inner(text)]):
             scanned = self._ways_of([message for _, message in inner])
             for (who, message), those in zip(inner, scanned, strict=True):
                 more, other, own = self._record(line, who or rank, message, those)
@@ -258,13 +259,10 @@ class Interpreter:
             each = self._formats.formats[place]
             if each.guess and self._meaning.context == "inference":
                 continue
-            got = self._try(place, each, line, text, rank, ways[first:index])
+            got = self._try(place, each, line, text, rank, ways[first:index]) if place not in self._depth else None
             if got is None:  # a logger of the user's may stand before what the format knows
                 behind = [unwrap(message) for message in bare(text)] if behind is None else behind
-                for who, message in behind:
-                    got = self._try(place, each, line, message, who or rank, ways[first:index])
-                    if got is not None:
-                        break
+                got = self._behind(place, each, line, [*behind, (rank, text)], rank, ways[first:index])
             if each.reader:
                 (self._awake.add if self._readers[place].awake else self._awake.discard)(place)
             if got is None:
@@ -277,6 +275,33 @@ class Interpreter:
                 self._meaning.context = each.kind
             return got, each.name, True
         return [], "none", False
+
+    def _behind(
+        self,
+        place: int,
+        each: CompiledFormat,
+        line: Line,
+        messages: list[tuple[str, str]],
+        rank: str,
+        ways: Sequence[int],
+    ) -> list[Observation] | None:
+        """The same for what stands behind a prefix: ranks and texts, the whole line as the last of them.
+
+        A reader that wakes there is given its next lines from the same depth.
+        """
+        reader = self._readers.get(place)
+        depth = self._depth.pop(place, None)
+        last = len(messages) - 1
+        for number in range(last) if depth is None else (min(depth, last),):
+            asleep = reader is not None and not reader.awake
+            who, message = messages[number]
+            got = self._try(place, each, line, message, who or rank, ways)
+            if reader is not None and reader.awake and (asleep or depth is not None):
+                self._depth[place] = number if depth is None else depth
+                return got
+            if got is not None:
+                return got
+        return None
 
     def _try(
         self, place: int, each: CompiledFormat, line: Line, text: str, rank: str, ways: Sequence[int]
@@ -305,3 +330,11 @@ class Interpreter:
                 matched = True
                 found += self._meaning.matched(pattern, match, line, rank, each.name)
         return found if matched else None
+
+
+def _inner(text: str) -> list[str]:
+    """The lines inside the message of a JSON or logfmt line, behind a prefix as well."""
+    found = list(messages(text))
+    if not found and ("{" in text or '="' in text):
+        found = next((inner for each in bare(text) if (inner := list(messages(each)))), [])
+    return found
