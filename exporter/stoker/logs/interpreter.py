@@ -12,7 +12,7 @@ from stoker.logs.literals import FAR
 from stoker.logs.meaning import Meaning
 from stoker.logs.pieces import Pieces
 from stoker.logs.prefixes import bare
-from stoker.logs.quoting import quoted
+from stoker.logs.quoting import quoted, spoken
 from stoker.logs.readers import READERS
 from stoker.logs.times import LineTime
 from stoker.logs.unwrap import messages, unglue, unwrap
@@ -326,6 +326,8 @@ class Interpreter:
             pattern = self._ways[number].pattern
             if pattern is not None and (match := pattern.find(text)) is not None:
                 if match.start() and quoted(text, match.start()):
+                    continue
+                if each.guess and spoken(text, match.start()):
                     continue
                 matched = True
                 found += self._meaning.matched(pattern, match, line, rank, each.name)

@@ -38,14 +38,14 @@ _TELLS = r"(?![\[({]? ?(?:(?i:eval|val|valid|validation|test|dev|epoch|ep|step|i
 # what may follow
 _MORE = re.compile(
     rf"{_TELLS}(?:"
-    rf"(?:\[ ?{_LEVEL} *\]|\({_LEVEL}\)|{_LEVEL}(?=[\s:|\-/])(?:/[\w\-]{{1,60}})?){_BETWEEN}"
+    r"(?<=[A-Z]:)[A-Za-z_][\w.]{0,80}:"  # logging.basicConfig:  INFO:root:
+    rf"|(?:\[ ?{_LEVEL} *\]|\({_LEVEL}\)|{_LEVEL}(?=[\s:|\-/])(?:/[\w\-]{{1,60}})?){_BETWEEN}"
     rf"|\[?{_TIME}\]?(?=[\s|,;:\-\[]){_BETWEEN}"
     rf"|\[[\w.$:/ ,@#\-<>]{{1,80}}\]{_BETWEEN}"  # [__main__]   [main]   [PID 12]   [loggers.py:259]
     rf"|\{{[\w./\-]{{1,80}}:\d+\}}{_BETWEEN}"  # Airflow:  {logging_mixin.py:188}
     rf"|\([\w.$:/ ,@#\-]{{1,80}}\){_BETWEEN}"  # (MainThread)
     rf"|{_PLACE}[ \t]+[|\-][ \t]+"  # trainer.loop -   __main__:train:42 -
     r"|(?:[A-Za-z_][\w$\-]{0,40}\.[\w.$\-]{1,80}(?::\d{1,6})?|[A-Za-z_][\w$\-]{0,40}:\d{1,6})(?::| >)[ \t]+"  # o.a.Train:   train.py:42:
-    r"|(?<=[A-Z]:)[A-Za-z_][\w.]{0,80}:"  # logging.basicConfig:  INFO:root:
     r"|\d{1,7}(?:[ \t]+(?:[|\-]|---)[ \t]+|[ \t]+(?=\[))"  # a process:  12345 -
     r")"
 )

@@ -1,4 +1,4 @@
-"""Tells what a line says from what it quotes: a prompt, a request's body or a source line may contain any other log's text."""
+"""Tells what a line says from what it quotes or talks about: a prompt, a request's body or an answer may contain any other log's text."""
 
 from __future__ import annotations
 
@@ -20,3 +20,19 @@ def quoted(text: str, start: int) -> bool:
             return True
         at = closing.end()
     return False
+
+
+# words of people who talk about a log, or of a conversation's record, and a URL's query: none of them in a program's report of its progress
+_SPEECH = re.compile(
+    r"(?<![\w/.=\-])(?:(?i:please|explain(?:s|ed)?|asks?|asked|says?|said|thinks?|thought|sees?|examples?|e\.g\.?|i\.e\.?|prompt|question"
+    r"|answer|assistant|human|user|paper|wrote|writes?|tells?|told|what|why|how|does|did|you|your|we|they|she|my|means|should|would|could"
+    r"|will|because|imagine|suppose|maybe|expect(?:ed|s)?|threshold)|I)(?![\w/=\-]|\.\w)"
+)
+_CITED = re.compile(r"\s*> ")
+_SENTENCE = 60
+"""Characters behind the beginning of a find that belong to the same sentence."""
+
+
+def spoken(text: str, start: int) -> bool:
+    """Whether a find at `start` stands in a sentence or a citation, in words that people use and programs do not."""
+    return _SPEECH.search(text, 0, start + _SENTENCE) is not None or _CITED.match(text) is not None

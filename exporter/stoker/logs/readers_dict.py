@@ -22,6 +22,10 @@ _EVAL_PARENT = re.compile(r"['\"](?:val|valid|validation|eval|evaluation|test)['
 _NEAR = 30
 # ... behind the last dictionary: words, but for those of a bar: "  2%|2  | 20/1000 [00:10<08:20,  1.98it/s]", or in brackets
 _GOES_ON = re.compile(r"(?<![<\d.?/(\[])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
+# hparams: {"lr": 0.1, "loss": 0.5}: what was asked for, not what was measured
+_ASKED = re.compile(
+    r"(?i:\b(?:hparams|hyper-?param\w*|config\w*|cfg|args|arguments|settings|param\w*|kwargs|prompt|response|output|example))\W{0,4}$"
+)
 _MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
 _STEPS = ("stoker_train_step", "stoker_train_steps")
 _EVAL = ("eval_", "test_", "val_", "valid_", "eval/")
@@ -60,11 +64,15 @@ class DictReader:
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:  # noqa: ARG002 - the same for every reader
         """See Reader."""
         starts = [match.start() for match in _START.finditer(text)]
-        if not starts or quoted(text, starts[0]) or _GOES_ON.search(text, text.rfind("}") + 1):
+        if not starts or quoted(text, starts[0]) or _ASKED.search(text, max(0, starts[0] - _NEAR), starts[0]):
+            return None
+        if _GOES_ON.search(text, text.rfind("}") + 1):
             return None
         found = None
         around: dict[str, str] = {}
         for number, start in enumerate(starts):
+            if number and quoted(text, start):
+                return None  # a text that holds a dictionary
             end = starts[number + 1] if number + 1 < len(starts) else len(text)
             numbers = dict(_PAIR.findall(text, start, end))
             if "}" not in text[start:end] and end < len(text):

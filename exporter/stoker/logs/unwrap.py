@@ -45,6 +45,10 @@ _GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
 _MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE")
+_DATA = frozenset(
+    {"prompt", "role", "messages", "conversations", "completion", "completions", "instruction", "response"}
+)
+"""Keys of a conversation or a training example, whose texts are anybody's."""
 _FAILURES = ("error", "err", "exception", "exc_info", "stack", "traceback")
 # time=2026-01-23T06:33:37Z level=ERROR msg="text with \"quotes\"" error="text"
 _LOGFMT = re.compile(r"^[\w.]+=\S+ ")
@@ -94,8 +98,10 @@ def messages(text: str) -> Iterator[str]:
         record = json.loads(bare)
     except (ValueError, RecursionError):
         return
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or not _DATA.isdisjoint(record):
         return
+    if record.keys() == {"text"}:
+        return  # a line of a data set
     message = next((key for key in _MESSAGES if isinstance(record.get(key), str)), "")
     for key in (message, *_FAILURES):
         value = record.get(key)
