@@ -44,6 +44,7 @@ PREFIXES = {
     "a rank and a logger": "[rank3]: 2026-11-22 19:18:15,123 - INFO - ",
     "a logger and a rank": "2026-11-22 19:18:15,123 - INFO - [rank: 3] ",
     "mpirun": "[1,3]<stdout>: ",
+    "a byte order mark": "\ufeff",
     "SageMaker": "[1,mpirank:3,algo-1]<stdout>:",
 }
 UNLIKE = {"logfmt_access"}

@@ -59,6 +59,7 @@ def unwrap(text: str) -> tuple[str, str]:
     """(rank, the line without prefixes); the rank is empty where none is named."""
     rank = ""
     if _WRAPPED(text):
+        text = text.removeprefix("\ufeff")  # with which files of Windows begin
         for _ in range(5):  # a container's prefix, a launcher's, a rank's
             match = _RANK.match(text)
             if match is not None:
