@@ -26,13 +26,13 @@ def quoted(text: str, start: int) -> bool:
 _SPEECH = re.compile(
     r"(?<![\w/.=\-])(?:(?i:please|explain(?:s|ed)?|asks?|asked|says?|said|thinks?|thought|sees?|examples?|e\.g\.?|i\.e\.?|prompt|question"
     r"|answer|assistant|human|user|paper|wrote|writes?|tells?|told|what|why|how|does|did|you|your|we|they|she|my|means|should|would|could"
-    r"|will|because|imagine|suppose|maybe|expect(?:ed|s)?|threshold)|I)(?![\w/=\-]|\.\w)"
+    r"|will|because|imagine|suppose|maybe|expect(?:ed|s)?|threshold)|I)(?![\w/=\-]|\.\w)|[?&]\w{1,40}="
 )
 _CITED = re.compile(r"\s*> ")
-_SENTENCE = 60
-"""Characters behind the beginning of a find that belong to the same sentence."""
+_BEFORE, _BEHIND = 300, 60
+"""Characters before and behind the beginning of a find that belong to the same sentence."""
 
 
 def spoken(text: str, start: int) -> bool:
     """Whether a find at `start` stands in a sentence or a citation, in words that people use and programs do not."""
-    return _SPEECH.search(text, 0, start + _SENTENCE) is not None or _CITED.match(text) is not None
+    return _SPEECH.search(text, max(0, start - _BEFORE), start + _BEHIND) is not None or _CITED.match(text) is not None

@@ -71,7 +71,8 @@ class DictReader:
         found = None
         around: dict[str, str] = {}
         for number, start in enumerate(starts):
-            if number and quoted(text, start):
+            outer = text[starts[number - 1] : start] if number else "}"
+            if "}" not in outer and quoted(outer, len(outer)):
                 return None  # a text that holds a dictionary
             end = starts[number + 1] if number + 1 < len(starts) else len(text)
             numbers = dict(_PAIR.findall(text, start, end))

@@ -44,7 +44,7 @@ _WITHIN = 120
 _GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
-_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE")
+_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m")
 _DATA = frozenset(
     {"prompt", "role", "messages", "conversations", "completion", "completions", "instruction", "response"}
 )
