@@ -101,7 +101,7 @@ class Files(Origin):
     def state(self) -> dict[str, Any]:
         """See Origin."""
         files = {"files": self._follower.state(), "looking": not self._follower.started}
-        return {**files, "archives": self._follower.archives.state()}
+        return {**files, "archives": self._follower.archives.state(), "faults": self._follower.faults.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See Origin."""
@@ -110,6 +110,8 @@ class Files(Origin):
             self._follower.restore(state["files"], looking=bool(state.get("looking")))
         if "archives" in state:
             self._follower.archives.restore(state["archives"])
+        if "faults" in state:
+            self._follower.faults.restore(state["faults"])
 
     def close(self) -> None:
         """See Origin."""

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_followed import COMPRESSED, FollowedFile
+from stoker.sources.files_followed import BLOCK, FollowedFile
 from stoker.sources.files_lost import LostFiles
-from stoker.sources.files_open import Event, Identity, Seen, has_name, is_older
+from stoker.sources.files_open import Event, has_name, is_older
 from stoker.sources.files_remains import (
-    PACKED,
     found,
     originals,
     siblings,
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stoker.sources.files_archives import Archive
+    from stoker.sources.files_known import Identity
+    from stoker.sources.files_names import Seen
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ TURN = 4
 _LEAVING = 60.0
 _QUIET = 600.0
 _OPEN = 256
+_ROOM = 64
+"""Files that are closed at once when too many are open."""
+_ROOMS = 16
+"""How often in a turn."""
 
 
 class Follower(LostFiles):
@@ -58,23 +63,40 @@ class Follower(LostFiles):
             now: seconds of a steady clock.
         """
         self.behind = False
-        names = self._names(now)
+        looked = self._names.look(now, packed=self._first and self._from_beginning)
+        names = self._names.files
         if (archive := self._archive(names)) is not None:
             yield from self._unpacked(archive)
             return
+        if looked:
+            yield from self._missing(names)
+        yield from self._moved(names, now)
+        if looked:
+            self._fresh = self._appeared(names)
+        yield from self._opened_fresh(names)
+        yield from self._read(names, now)
+        if looked:
+            yield from self._late()
+        self.behind = self.behind or self.archives.waits
+
+    def _missing(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """What became of files that were closed and have lost their names."""
         for identity in [each for each in self._quiet if each not in names]:
             del self._quiet[identity]
             self._unsought[identity] = self._positions[identity]
         yield from self._sought(names)
+
+    def _moved(self, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
+        """What has lost its name is read first: its lines are older than those of its successor."""
         for file in self._open_files():
-            # what has lost its name is read first: its lines are older than those of its successor
             if file.identity not in names:
                 yield from self._leaving(file, names, now)
             elif file.path != names[file.identity].path:
                 self.rotations += 1
                 yield from self._news(file, names)
                 file.path = names[file.identity].path
-        yield from self._appeared(names)
+
+    def _read(self, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
         for file in self._open_files():
             if file.identity in names:
                 file.named = True
@@ -85,8 +107,6 @@ class Follower(LostFiles):
                     file.quiet_since = now
                 elif now - file.quiet_since >= _QUIET:
                     yield from self._rest(file, "ended")
-        yield from self._late()
-        self.behind = self.behind or self.archives.waits
 
     def _open_files(self) -> Iterator[FollowedFile]:
         """All that are open, those that become others' originals first; some may be closed meanwhile."""
@@ -95,7 +115,7 @@ class Follower(LostFiles):
                 yield file
 
     def _archive(self, names: dict[Identity, Seen]) -> Archive | None:
-        return self.archives.next(self._packed, [seen.path for seen in names.values()])
+        return self.archives.next(self._names.packed, [seen.path for seen in names.values()])
 
     def _unpacked(self, archive: Archive) -> Iterator[Event]:
         """A turn of an archive; the plain files, which are newer, wait for it."""
@@ -110,71 +130,61 @@ class Follower(LostFiles):
                 return
             yield Event("data", archive, data)
 
-    def _names(self, now: float) -> dict[Identity, Seen]:
-        """What matches and is a file, by device and inode."""
-        names: dict[Identity, Seen] = {}
-        wrong: set[tuple[str, str]] = set()
-        self._packed = []
-        for path in self._find(now):
-            try:
-                status = os.stat(path)
-            except OSError as error:
-                if os.path.islink(
-                    path
-                ):  # to nothing, or in a circle; a file that is gone since the folder was read is no fault
-                    self._complain(path, "unreadable", wrong, error.strerror)
-                continue
-            if self.archives.knows(path):
-                continue
-            if self._first and self._from_beginning and path.endswith(PACKED) and stat.S_ISREG(status.st_mode):
-                self._packed.append(path)
-            elif path.endswith(COMPRESSED):
-                self._complain(path, "compressed", wrong)
-            elif stat.S_ISDIR(status.st_mode):
-                self._complain(path, "directory", wrong)
-            elif not stat.S_ISREG(status.st_mode):
-                self._complain(path, "no_file", wrong)
-            else:
-                seen = Seen(path, (status.st_size, status.st_mtime_ns))
-                names.setdefault((status.st_dev, status.st_ino), seen)
-        there = {seen.path for seen in names.values()} if self._wrong else set()
-        self._wrong = wrong | {each for each in self._wrong if each[1] in ("unreadable", "read") and each[0] in there}
-        return names
-
-    def _appeared(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
-        paths: dict[str, Identity] = {}
+    def _appeared(self, names: Mapping[Identity, Seen]) -> deque[tuple[Identity, Seen]]:
+        """Files that are to be opened: new ones, and closed ones that have changed since."""
         fresh_ones = [
             (identity, seen)
             for identity, seen in names.items()
             if identity not in self._files and self._quiet.get(identity) != seen.change
         ]
         # known ones first: what came between them and a new one is theirs
-        for identity, seen in sorted(fresh_ones, key=lambda each: each[0] not in self._positions):
-            if identity in self._files:
-                continue
-            paths = paths or {each.path: key for key, each in names.items()}
-            original = next((paths[each] for each in originals(seen.path) if each in paths), None)
-            position = None
-            if original is not None and not self._is_kept(identity, seen.path):
-                waits, position = self._copy(seen.path, original)
-                if waits:
-                    continue
-            if len(self._files) >= _OPEN:
-                idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
-                if not idle:
+        return deque(sorted(fresh_ones, key=lambda each: each[0] not in self._positions))
+
+    def _opened_fresh(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        paths = {each.path: key for key, each in names.items()} if self._fresh else {}
+        rooms = 0
+        while self._fresh:
+            identity, seen = self._fresh[0]
+            if identity not in self._files and len(self._files) >= _OPEN:
+                rooms += 1
+                if rooms <= _ROOMS:
+                    yield from self._make_room(names)
+                if len(self._files) >= _OPEN:
                     self.behind = True
                     return
-                yield from self._rest(min(idle, key=lambda each: each.changed), "left")
-            file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
-            if file is None and identity in self._positions:
-                self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
-            if file is not None:
-                yield from self._opened(file, names)
-                if file.log != file.path:
-                    yield from self._older(file, names)
-                else:
-                    yield from self._succeeded(file, names)
+            self._fresh.popleft()
+            if identity not in self._files:
+                yield from self._open_fresh(identity, seen, paths, names)
         self._first = False
+
+    def _open_fresh(
+        self, identity: Identity, seen: Seen, paths: Mapping[str, Identity], names: Mapping[Identity, Seen]
+    ) -> Iterator[Event]:
+        """Open a file that is new or has changed, unless it is but a copy of its original."""
+        original = next((paths[each] for each in originals(seen.path) if each in paths), None)
+        position = None
+        if original is not None and not self._is_kept(identity, seen.path):
+            waits, position = self._copy(seen.path, original)
+            if waits:
+                return
+        file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
+        if file is None and identity in self._positions:
+            self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
+        if file is not None:
+            yield from self._opened(file, names)
+            if file.log != file.path:
+                yield from self._older(file, names)
+            else:
+                yield from self._succeeded(file, names)
+
+    def _make_room(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Close the files that were read to their end and are the longest without a change; where there are none, read small ones."""
+        for file in self._open_files():
+            if file.named and file.offset < file.size <= file.offset + BLOCK:
+                yield from self._news(file, names)
+        idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
+        for file in sorted(idle, key=lambda each: each.changed)[:_ROOM]:
+            yield from self._rest(file, "left")
 
     def _leaving(self, file: FollowedFile, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""
@@ -225,11 +235,11 @@ class Follower(LostFiles):
                     file.skipped = 0
                 if not data:
                     break
-                self._wrong.discard((file.path, "read"))
+                self.faults.over(file.path, "read")
                 yield Event("data", file, data)
             self.behind = self.behind or file.size > file.offset
         except OSError as error:
-            self._complain(file.path, "read", self._wrong, error.strerror)
+            self.faults.say(file.path, "read", error.strerror)
             yield from self._end(file, "left")
 
     def _cut(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:

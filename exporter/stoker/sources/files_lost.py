@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_open import TRIES, Event, Identity, OpenFiles, Seen, has_name, is_older, is_removed
+from stoker.sources.files_names import Seen
+from stoker.sources.files_open import TRIES, Event, OpenFiles, has_name, is_older, is_removed
 from stoker.sources.files_remains import (
     PACKED,
     between,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stoker.sources.files_followed import FollowedFile
+    from stoker.sources.files_known import Identity
     from stoker.sources.files_position import Position
     from stoker.sources.files_remains import Sibling
 
@@ -118,7 +120,7 @@ class LostFiles(OpenFiles, ABC):
                 all_known = (*open_ones, *self._positions.values())
                 of_log = [one for one in all_known if one.log == position.log and one.offset]
                 known = next((one for one in of_log if holds(each.path, one)), None)
-                if known is not None and known.identity in self._files:
+                if known is not None and (known.identity in self._files or known.identity in self._quiet):
                     continue
                 if known is not None:
                     del self._positions[known.identity]
