@@ -28,7 +28,6 @@ from stoker.sources.files_remains import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stoker.sources.files_archives import Archive
     from stoker.sources.files_known import Identity
     from stoker.sources.files_names import Seen
 
@@ -63,11 +62,12 @@ class Follower(LostFiles):
             now: seconds of a steady clock.
         """
         self.behind = False
-        looked = self._names.look(now, packed=self._first and self._from_beginning)
+        first = self._first and self._from_beginning and not self.archives.listed
+        looked = self._names.look(now, packed=first)
         names = self._names.files
-        if (archive := self._archive(names)) is not None:
-            yield from self._unpacked(archive)
-            return
+        if first:
+            self.archives.list(self._names.packed, {seen.path for seen in names.values()})
+        yield from self._unpacked()
         if looked:
             yield from self._missing(names)
         yield from self._moved(names, now)
@@ -114,21 +114,16 @@ class Follower(LostFiles):
             if self._files.get(file.identity) is file:
                 yield file
 
-    def _archive(self, names: dict[Identity, Seen]) -> Archive | None:
-        return self.archives.next(self._names.packed, [seen.path for seen in names.values()])
-
-    def _unpacked(self, archive: Archive) -> Iterator[Event]:
-        """A turn of an archive; the plain files, which are newer, wait for it."""
-        self.behind = True
-        if archive.offset == archive.start:
-            yield Event("opened", archive)
-        for _ in range(TURN):
-            data = self.archives.read()
-            if not data:
+    def _unpacked(self) -> Iterator[Event]:
+        """A turn of the archives."""
+        for archive in self.archives.turn():
+            if not archive.begun:
+                archive.begun = True
+                yield Event("opened", archive)
+            for data in self.archives.read(archive):
+                yield Event("data", archive, data)
+            if archive.ended:
                 yield Event("ended", archive)
-                self.archives.end()
-                return
-            yield Event("data", archive, data)
 
     def _appeared(self, names: Mapping[Identity, Seen]) -> deque[tuple[Identity, Seen]]:
         """Files that are to be opened: new ones, and closed ones that have changed since."""
@@ -145,6 +140,9 @@ class Follower(LostFiles):
         rooms = 0
         while self._fresh:
             identity, seen = self._fresh[0]
+            if len(self._files) >= _OPEN // 2 and self.archives.hold_up(self._log_of(seen.path)):
+                self._fresh.popleft()  # it could not be read, and leaves the room for others until the next look
+                continue
             if identity not in self._files and len(self._files) >= _OPEN:
                 rooms += 1
                 if rooms <= _ROOMS:
@@ -226,7 +224,7 @@ class Follower(LostFiles):
                     # it was empty, and may have been filled, copied and cut since
                     position = replace(file.position(), changed=looked)
                     yield from self._each(position, since(position, siblings(file.log, position.folder)), names)
-            if self.archives.waits:
+            if self.archives.hold_up(file.log):
                 return
             for _ in range(TURN):
                 data = file.read() if file.size > file.offset else b""
@@ -259,7 +257,7 @@ class Follower(LostFiles):
                 yield Event("left", file)  # its unfinished line is in the copy
             first = False
             yield event
-        if first and not self.archives.waits:
+        if first and not self.archives.hold_up(file.log):
             yield Event("cut", file)
         elif first:
             yield Event("left", file)

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_position import edges_of, new_position
+from stoker.sources.files_position import Progress, edges_of, new_position
 from stoker.sources.files_remains import is_rotated
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ COMPRESSED = (".gz", ".zst", ".xz", ".bz2")
 _CONTEXT = 262_144
 
 
-class FollowedFile:
+class FollowedFile(Progress):
     """An open file and how far it is read.
 
     Attributes:
@@ -50,7 +50,7 @@ class FollowedFile:
         self.changed = status.st_mtime_ns
         folder = os.path.dirname(os.path.realpath(path))
         self._folder = "" if folder == os.path.dirname(path) else folder
-        self._edges = edges_of(descriptor, offset)
+        super().__init__(edges_of(descriptor, offset))
         self._known = self._place(new_position(path, path, status))
 
     def begin(self, offset: int) -> None:
@@ -59,20 +59,6 @@ class FollowedFile:
         self.after_cut = not offset
         self._edges = edges_of(self.descriptor, offset)
         self._known = self._place(self._known)
-
-    @property
-    def offset(self) -> int:
-        """Bytes read."""
-        return self._edges.offset
-
-    @property
-    def partial(self) -> int:
-        """Of the bytes read, those of a line that has not ended."""
-        return self._edges.partial
-
-    def end_line(self) -> None:
-        """Take the last line as ended."""
-        self._edges.end()
 
     def before(self, size: int) -> bytes:
         """Up to `size` bytes in front of where reading began, from the beginning of a line on."""

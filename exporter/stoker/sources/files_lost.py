@@ -84,7 +84,7 @@ class LostFiles(OpenFiles, ABC):
 
     def _remains(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read the rest of a log whose file has another content now, or is gone, and what was written between it and now."""
-        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each.identity)]
+        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each)]
         one = rest(position, among)
         if one is None:
             if not position.offset:
@@ -98,9 +98,9 @@ class LostFiles(OpenFiles, ABC):
         if not position.passed:
             yield from self._between(position, one.identity, names)
 
-    def _is_known(self, identity: Identity) -> bool:
-        file = self._files.get(identity)
-        return file.is_there() if file is not None else self.archives.has_read(identity)
+    def _is_known(self, one: Sibling) -> bool:
+        file = self._files.get(one.identity)
+        return file.is_there() if file is not None else self.archives.knows(one.identity, one.changed)
 
     def _between(self, position: Position, now: Identity, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read what was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
@@ -115,7 +115,7 @@ class LostFiles(OpenFiles, ABC):
     def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read rotated files of a log of which it is not known whether they were read."""
         for each in among:
-            if each.identity not in self._files and not self.archives.has_read(each.identity):
+            if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
                 open_ones = [one.position() for one in self._files.values() if is_removed(one)]
                 all_known = (*open_ones, *self._positions.values())
                 of_log = [one for one in all_known if one.log == position.log and one.offset]

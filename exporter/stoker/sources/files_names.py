@@ -37,11 +37,13 @@ class Names:
 
     Args:
         find: gives the paths; told the seconds of a steady clock.
-        knows: whether the packed file at a path was read.
+        knows: whether the packed file with this device, inode and time of change was read.
         faults: takes what cannot be followed.
     """
 
-    def __init__(self, find: Callable[[float], Iterable[str]], knows: Callable[[str], bool], faults: Faults) -> None:
+    def __init__(
+        self, find: Callable[[float], Iterable[str]], knows: Callable[[Identity, int], bool], faults: Faults
+    ) -> None:
         self.files: dict[Identity, Seen] = {}
         self.packed: list[str] = []
         self._find = find
@@ -81,7 +83,7 @@ class Names:
         return True
 
     def _see_packed(self, path: str, status: os.stat_result, *, wanted: bool) -> None:
-        if self._knows(path):
+        if self._knows((status.st_dev, status.st_ino), status.st_mtime_ns):
             return
         if wanted and path.endswith(PACKED) and stat.S_ISREG(status.st_mode):
             self.packed.append(path)
