@@ -94,7 +94,9 @@ class Files(Origin):
             if same and self._restored and file.start < _CONTEXT:
                 reading.interpreter.feed(file.former(_CONTEXT))
                 reading.interpreter.flush()
-            reading.interpreter.feed(file.before(_CONTEXT))
+            before = file.before(_CONTEXT)
+            # where nothing has ended the last line, it is one all the same, and what follows another one
+            reading.interpreter.feed(before + b"\n" * (before[-1:] not in (b"", b"\n", b"\r", b"\b")))
             reading.interpreter.recalled()
         reading.forget()
 

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from stoker.sources.files_followed import BLOCK, FollowedFile
 from stoker.sources.files_lost import LostFiles
-from stoker.sources.files_open import Event, has_name, is_older
+from stoker.sources.files_open import PAUSE, Event, has_name, is_older, is_over
 from stoker.sources.files_remains import (
     found,
     originals,
     siblings,
     since,
 )
+from stoker.sources.files_writer import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ TURN = 4
 """Blocks that one file gets before it is another's turn."""
 _LEAVING = 60.0
 _QUIET = 600.0
+_HELD = 3600.0
+"""Seconds after which half a line is taken as one although somebody has the file open for writing."""
 _OPEN = 256
 _ROOM = 64
 """Files that are closed at once when too many are open."""
@@ -103,10 +106,23 @@ class Follower(LostFiles):
                 file.path = names[file.identity].path
                 before = file.offset
                 yield from self._news(file, names)
+                if self._files.get(file.identity) is not file:
+                    continue
                 if file.offset != before or not file.quiet_since:
                     file.quiet_since = now
-                elif now - file.quiet_since >= _QUIET:
+                    continue
+                yield from self._last_line(file, now)
+                if now - file.quiet_since >= (_HELD if file.partial and file.held else _QUIET):
                     yield from self._rest(file, "ended")
+
+    def _last_line(self, file: FollowedFile, now: float) -> Iterator[Event]:
+        """What nothing ends is a line when nobody can go on with it."""
+        if file.partial and now - max(file.quiet_since, file.asked_at) >= PAUSE:
+            file.asked_at = now
+            complete = is_complete(file.descriptor, file.offset)
+            file.held = complete is False
+            if complete:
+                yield Event("line", file)
 
     def _open_files(self) -> Iterator[FollowedFile]:
         """All that are open, those that become others' originals first; some may be closed meanwhile."""
@@ -181,8 +197,8 @@ class Follower(LostFiles):
             if file.named and file.offset < file.size <= file.offset + BLOCK:
                 yield from self._news(file, names)
         idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
-        for file in sorted(idle, key=lambda each: each.changed)[:_ROOM]:
-            yield from self._rest(file, "left")
+        for file in sorted(idle, key=lambda each: (each.partial > 0 and not is_over(each), each.changed))[:_ROOM]:
+            yield from self._rest(file, "ended" if is_over(file) else "left")
 
     def _leaving(self, file: FollowedFile, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""
@@ -203,7 +219,9 @@ class Follower(LostFiles):
             return
         if file.offset != before or not file.quiet_since:
             file.quiet_since = now
-        elif now - file.quiet_since >= _LEAVING:
+            return
+        yield from self._last_line(file, now)
+        if now - file.quiet_since >= (_HELD if file.partial and file.held else _LEAVING):
             yield from self._end(file, "ended")
 
     def _news(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:

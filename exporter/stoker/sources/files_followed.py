@@ -32,6 +32,8 @@ class FollowedFile(Progress):
         after_cut: whether NUL bytes may come that are no text.
         skipped: such bytes, since somebody last set it to 0.
         passed: whether the log was seen to go on in another file.
+        asked_at: when it was last asked whether somebody has it open for writing, by the clock of `quiet_since`.
+        held: whether somebody has, as far as is known.
     """
 
     def __init__(self, path: str, descriptor: int, offset: int = 0) -> None:
@@ -43,7 +45,8 @@ class FollowedFile(Progress):
         self.identity = (status.st_dev, status.st_ino)
         self.size = status.st_size
         self.named = True
-        self.quiet_since = 0.0
+        self.quiet_since = self.asked_at = 0.0
+        self.held = False
         self.after_cut = not offset
         self.skipped = 0
         self.passed = False

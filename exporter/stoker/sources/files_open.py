@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -20,6 +21,7 @@ from stoker.sources.files_remains import (
     is_copy,
     path_of,
 )
+from stoker.sources.files_writer import is_complete
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 _TELLING = 512
 _KEPT = 1000
 _ASIDE = 64
+PAUSE = 5.0
+"""Seconds after which a line without end is one, when nobody can go on with it."""
 TRIES = 3
 """Looks at a folder whose files may be renamed meanwhile."""
 
@@ -39,14 +43,15 @@ class Event(NamedTuple):
     """What happened to a file.
 
     Attributes:
-        kind: `opened` (data may follow from its offset), `data`, `cut` (what follows begins anew), `ended` (nothing follows, or
-            after a long pause and as a file opened again), `left` (the same, and a line that has not ended is given again as a
-            whole: later, or by another file).
+        kind: `opened` (data may follow from its offset), `data`, `line` (the last line has ended, though nothing ends it), `cut`
+            (the same, and what follows begins anew), `ended` (the same, and nothing follows, or after a long pause and as a file
+            opened again), `left` (nothing follows, either, and a line that has not ended is given again as a whole: later, or by
+            another file).
         file: the file.
         data: the bytes, for `data`.
     """
 
-    kind: Literal["opened", "data", "cut", "ended", "left"]
+    kind: Literal["opened", "data", "line", "cut", "ended", "left"]
     file: FollowedFile | Archive
     data: bytes = b""
 
@@ -219,7 +224,7 @@ class OpenFiles:
             if not known.ended and not given:
                 self._lost.append(known)
         elif self._first and not self._from_beginning:
-            file.begin(file.last_line())
+            file.begin(file.size if is_over(file) else file.last_line())
 
     def _elsewhere(self, file: FollowedFile) -> list[Position]:
         """Positions under the file's name: a device's number may change with a mount, an inode with a restored backup.
@@ -301,6 +306,11 @@ def has_name(file: FollowedFile) -> bool:
     except OSError:
         return False
     return (status.st_dev, status.st_ino) == file.identity
+
+
+def is_over(file: FollowedFile) -> bool:
+    """Whether nobody can go on with the last line of a file, nor has for a while."""
+    return time.time() - file.changed / 1e9 >= PAUSE and bool(is_complete(file.descriptor, file.size))
 
 
 def is_older(file: FollowedFile) -> bool:
