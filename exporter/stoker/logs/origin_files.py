@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from stoker.logs.engine_totals import StreamReading
     from stoker.logs.origin import Intake
     from stoker.sources.files import Follower
+    from stoker.sources.files_event import Event
     from stoker.sources.files_followed import FollowedFile
-    from stoker.sources.files_open import Event
 
 _CONTEXT = 262_144
 _FORMER = 64

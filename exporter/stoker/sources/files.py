@@ -15,9 +15,9 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_followed import BLOCK, FollowedFile
+from stoker.sources.files_event import Event
+from stoker.sources.files_followed import BLOCK, PAUSE, FollowedFile
 from stoker.sources.files_lost import LostFiles
-from stoker.sources.files_open import PAUSE, Event, has_name, is_older, is_over
 from stoker.sources.files_remains import (
     found,
     originals,
@@ -69,7 +69,7 @@ class Follower(LostFiles):
         looked = self._names.look(now, packed=first)
         names = self._names.files
         if first:
-            self.archives.list(self._names.packed, {seen.path for seen in names.values()})
+            self.archives.take_all(self._names.packed, {seen.path for seen in names.values()})
         yield from self._unpacked()
         if looked:
             yield from self._missing(names)
@@ -197,8 +197,8 @@ class Follower(LostFiles):
             if file.named and file.offset < file.size <= file.offset + BLOCK:
                 yield from self._news(file, names)
         idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
-        for file in sorted(idle, key=lambda each: (each.partial > 0 and not is_over(each), each.changed))[:_ROOM]:
-            yield from self._rest(file, "ended" if is_over(file) else "left")
+        for file in sorted(idle, key=lambda each: (each.partial > 0 and not each.is_over(), each.changed))[:_ROOM]:
+            yield from self._rest(file, "ended" if file.is_over() else "left")
 
     def _leaving(self, file: FollowedFile, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""
@@ -206,7 +206,7 @@ class Follower(LostFiles):
         if file.named:
             file.named, file.quiet_since = False, 0.0
             removed = os.fstat(file.descriptor).st_nlink == 0
-            self.rotations += (not removed or os.path.lexists(file.path)) and not has_name(file)
+            self.rotations += (not removed or os.path.lexists(file.path)) and not file.has_name()
             if removed and not os.path.lexists(file.path):
                 self._errors["vanished"] += 1
                 log.info("followed file vanished path=%s", file.path)
@@ -232,7 +232,7 @@ class Follower(LostFiles):
                 if self._files.get(file.identity) is not file:
                     return
             if not file.offset and file.size and file.named and file.path == file.log:
-                for other in [each for each in self._files.values() if each.log == file.log and is_older(each)]:
+                for other in [each for each in self._files.values() if each.log == file.log and each.is_older()]:
                     # its last lines were written before the first ones here, maybe since it was looked at
                     yield from self._news(other, names)
                     self.behind = self.behind or other.size > other.offset

@@ -129,7 +129,7 @@ class Archives:
         """Whether there is one of this log to be read, before anything else of it."""
         return self._logs[log] > 0
 
-    def list(self, packed: Iterable[str], plain: Collection[str]) -> None:
+    def take_all(self, packed: Iterable[str], plain: Collection[str]) -> None:
         """Read those that are there before anything was read, the oldest first.
 
         Args:

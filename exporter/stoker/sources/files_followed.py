@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stoker.sources.files_position import Progress, edges_of, new_position
 from stoker.sources.files_remains import is_rotated
+from stoker.sources.files_writer import is_complete
 
 if TYPE_CHECKING:
     from stoker.sources.files_position import Position
@@ -16,6 +18,8 @@ BLOCK = 262_144
 """Bytes that are read at once."""
 COMPRESSED = (".gz", ".zst", ".xz", ".bz2")
 """Ends of the names of files that are no text."""
+PAUSE = 5.0
+"""Seconds after which a line without end is one, when nobody can go on with it."""
 _CONTEXT = 262_144
 
 
@@ -102,6 +106,29 @@ class FollowedFile(Progress):
 
     def _place(self, position: Position) -> Position:
         return self._edges.place(replace(position, path=self.path, log=self.log, folder=self._folder))
+
+    def has_name(self) -> bool:
+        """Whether the file is where it was: it is only not asked for any more."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.identity
+
+    def is_older(self) -> bool:
+        """Whether a log goes on in another file."""
+        return not self.named or self.path != self.log
+
+    def is_removed(self) -> bool:
+        """Whether the file has no name at all any more."""
+        try:
+            return os.fstat(self.descriptor).st_nlink == 0
+        except OSError:
+            return False
+
+    def is_over(self) -> bool:
+        """Whether nobody can go on with its last line, nor has for a while."""
+        return time.time() - self.changed / 1e9 >= PAUSE and bool(is_complete(self.descriptor, self.size))
 
     def is_there(self) -> bool:
         """Whether what was read is still in the file."""

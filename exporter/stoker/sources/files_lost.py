@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stoker.sources.files_event import Event
 from stoker.sources.files_names import Seen
-from stoker.sources.files_open import TRIES, Event, OpenFiles, has_name, is_older, is_removed
+from stoker.sources.files_open import TRIES, OpenFiles
 from stoker.sources.files_remains import (
     PACKED,
     between,
@@ -116,7 +117,7 @@ class LostFiles(OpenFiles, ABC):
         """Read rotated files of a log of which it is not known whether they were read."""
         for each in among:
             if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
-                open_ones = [one.position() for one in self._files.values() if is_removed(one)]
+                open_ones = [one.position() for one in self._files.values() if one.is_removed()]
                 all_known = (*open_ones, *self._positions.values())
                 of_log = [one for one in all_known if one.log == position.log and one.offset]
                 known = next((one for one in of_log if holds(each.path, one)), None)
@@ -156,16 +157,16 @@ class LostFiles(OpenFiles, ABC):
 
     def _succeeded(self, successor: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """A log goes on in a new file: what was begun and rotated since the last look is older than that."""
-        for file in [each for each in self._files.values() if each.log == successor.path and is_older(each)]:
+        for file in [each for each in self._files.values() if each.log == successor.path and each.is_older()]:
             if file.passed or self._files.get(file.identity) is not file:
                 continue
             position = file.position()
             among = siblings(position.log, position.folder)
-            if not is_removed(file):
+            if not file.is_removed():
                 one = next((each for each in among if each.identity == file.identity), None)
             else:  # it was packed: looked for only where there may be more than itself
                 one = rest(position, among) if len(fresh(position, among)) > 1 else None
-            if not has_name(successor):
+            if not successor.has_name():
                 return  # it may be among them itself by now; its own successor asks again
             file.passed = True
             later = between(one, among) if one is not None else []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from stoker.sources.files_archives import Archive, Archives
+from stoker.sources.files_archives import Archives
+from stoker.sources.files_event import Event
 from stoker.sources.files_faults import Faults
 from stoker.sources.files_followed import FollowedFile
 from stoker.sources.files_found import Globs
@@ -21,7 +21,6 @@ from stoker.sources.files_remains import (
     is_copy,
     path_of,
 )
-from stoker.sources.files_writer import is_complete
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -33,27 +32,8 @@ log = logging.getLogger(__name__)
 _TELLING = 512
 _KEPT = 1000
 _ASIDE = 64
-PAUSE = 5.0
-"""Seconds after which a line without end is one, when nobody can go on with it."""
 TRIES = 3
 """Looks at a folder whose files may be renamed meanwhile."""
-
-
-class Event(NamedTuple):
-    """What happened to a file.
-
-    Attributes:
-        kind: `opened` (data may follow from its offset), `data`, `line` (the last line has ended, though nothing ends it), `cut`
-            (the same, and what follows begins anew), `ended` (the same, and nothing follows, or after a long pause and as a file
-            opened again), `left` (nothing follows, either, and a line that has not ended is given again as a whole: later, or by
-            another file).
-        file: the file.
-        data: the bytes, for `data`.
-    """
-
-    kind: Literal["opened", "data", "line", "cut", "ended", "left"]
-    file: FollowedFile | Archive
-    data: bytes = b""
 
 
 class OpenFiles:
@@ -224,7 +204,7 @@ class OpenFiles:
             if not known.ended and not given:
                 self._lost.append(known)
         elif self._first and not self._from_beginning:
-            file.begin(file.size if is_over(file) else file.last_line())
+            file.begin(file.size if file.is_over() else file.last_line())
 
     def _elsewhere(self, file: FollowedFile) -> list[Position]:
         """Positions under the file's name: a device's number may change with a mount, an inode with a restored backup.
@@ -272,7 +252,7 @@ class OpenFiles:
         yield Event(kind, file)
         position = file.position()
         if kind == "ended" and not file.named:
-            position = replace(position, ended=True, removed=is_removed(file))
+            position = replace(position, ended=True, removed=file.is_removed())
         self._positions.pop(file.identity, None)
         self._positions[file.identity] = position
         os.close(file.descriptor)
@@ -297,33 +277,6 @@ class OpenFiles:
             self._positions[file.identity] = file.position()
             os.close(file.descriptor)
         self._files.clear()
-
-
-def has_name(file: FollowedFile) -> bool:
-    """Whether the file is where it was: it is only not asked for any more."""
-    try:
-        status = os.stat(file.path)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == file.identity
-
-
-def is_over(file: FollowedFile) -> bool:
-    """Whether nobody can go on with the last line of a file, nor has for a while."""
-    return time.time() - file.changed / 1e9 >= PAUSE and bool(is_complete(file.descriptor, file.size))
-
-
-def is_older(file: FollowedFile) -> bool:
-    """Whether a log goes on in another file."""
-    return not file.named or file.path != file.log
-
-
-def is_removed(file: FollowedFile) -> bool:
-    """Whether a file has no name at all any more."""
-    try:
-        return os.fstat(file.descriptor).st_nlink == 0
-    except OSError:
-        return False
 
 
 def _is_told(position: Position, file: FollowedFile) -> bool:
