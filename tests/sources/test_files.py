@@ -450,3 +450,33 @@ def test_a_name_that_cannot_be_followed_is_said_and_counted_once_over_restarts(
     (tmp_path / "folder").mkdir()
     second.turn()
     assert second.errors["directory"] == 1, "it was gone in between"
+
+
+def test_thousands_of_positions_survive_restarts(tmp_path: Path) -> None:
+    for number in range(3000):
+        append(tmp_path / f"{number}.log", b"%d\n" % number)
+    reader = Reader(f"{tmp_path}/*.log")
+    found = b"".join(reader.turn() for _ in range(4))
+    assert len(found.split()) == 3000
+    for _ in range(2):
+        reader = reader.again(f"{tmp_path}/*.log").again(f"{tmp_path}/*.log")
+        assert reader.turn() == b""
+    assert b"".join(reader.turn() for _ in range(4)) == b""
+    assert len(reader.follower.state()) == 3000
+
+
+def test_thousands_of_files_of_a_disk_that_is_away_are_known_when_it_is_back(tmp_path: Path) -> None:
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    disk.mkdir()
+    for number in range(1500):
+        append(disk / f"{number}.log", b"%d\n" % number)
+    reader = Reader(f"{disk}/*.log")
+    for _ in range(3):
+        reader.turn()
+    disk.rename(away)
+    for _ in range(3):
+        reader.turn(40)
+    reader = reader.again(f"{disk}/*.log")
+    reader.turn()
+    away.rename(disk)
+    assert b"".join(reader.turn() for _ in range(4)) == b""

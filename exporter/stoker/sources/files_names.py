@@ -51,6 +51,11 @@ class Names:
         self._faults = faults
         self._next = -math.inf
 
+    @property
+    def looked(self) -> bool:
+        """Whether there was a look in this life."""
+        return self._next > -math.inf
+
     def look(self, now: float, *, packed: bool) -> bool:
         """Look, unless it is too early; whether that was done.
 

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _TELLING = 512
 _KEPT = 1000
+_KEPT_UNENDED = 20_000
 _ASIDE = 64
 TRIES = 3
 """Looks at a folder whose files may be renamed meanwhile."""
@@ -62,6 +63,7 @@ class OpenFiles:
         self._files: dict[Identity, FollowedFile] = {}
         self._quiet: dict[Identity, tuple[int, int]] = {}
         self._positions = Positions()
+        self._most = 2 * _KEPT
         self._unsought: dict[Identity, Position] = {}
         self._tries = TRIES
         self._lost: list[Position] = []
@@ -79,14 +81,23 @@ class OpenFiles:
     def restore(self, state: Iterable[Mapping[str, Any]], *, looking: bool = False) -> None:
         """Go on from positions of an earlier life; files without one are new and read whole, unless that was still `looking`."""
         self._positions = Positions(Position.restored(each) for each in state)
+        self._most = len(self._positions) + _KEPT
         self._unsought = dict(self._positions)
         self._first = looking
 
     def state(self) -> list[dict[str, Any]]:
         """Positions as plain values."""
-        gone = [position for key, position in self._positions.items() if key not in self._quiet][-_KEPT:]
-        quiet = [self._positions[key] for key in self._quiet]
-        return [each.state() for each in (*gone, *quiet, *(file.position() for file in self._files.values()))]
+        surplus = self._surplus()
+        closed = [position for key, position in self._positions.items() if key not in surplus]
+        return [each.state() for each in (*closed, *(file.position() for file in self._files.values()))]
+
+    def _surplus(self) -> set[Identity]:
+        """The oldest positions of files that are gone, of which too many are kept: what has ended is of little use, else a disk may be away."""
+        if not self._names.looked:
+            return set()
+        gone = [key for key in self._positions if key not in self._quiet and key not in self._names.files]
+        ended = [key for key in gone if self._positions[key].ended]
+        return {*ended[:-_KEPT], *[key for key in gone if not self._positions[key].ended][:-_KEPT_UNENDED]}
 
     @property
     def started(self) -> bool:
@@ -259,10 +270,10 @@ class OpenFiles:
         self._files.pop(file.identity, None)
         if position.ended and not position.removed:
             self._put_aside(position)
-        if len(self._positions) > len(self._quiet) + 2 * _KEPT:
-            gone = [key for key in self._positions if key not in self._quiet]
-            for key in gone[:-_KEPT]:
+        if len(self._positions) > self._most:
+            for key in self._surplus():
                 del self._positions[key]
+            self._most = len(self._positions) + _KEPT
 
     def _forget(self, file: FollowedFile) -> Iterator[Event]:
         """Close a file whose content was replaced by something that is not its own."""
