@@ -70,7 +70,11 @@ class Follower(LostFiles):
         names = self._names.files
         if first:
             self.archives.take_all(self._names.packed, {seen.path for seen in names.values()})
+        rest = self.archives.has_rest
         yield from self._unpacked()
+        if rest:  # where a log goes on is sought when what it had is read
+            self.behind = True
+            return
         if looked:
             yield from self._missing(names)
         yield from self._moved(names, now)

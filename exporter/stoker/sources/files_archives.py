@@ -93,6 +93,7 @@ class _Waiting(NamedTuple):
 
     Attributes:
         changed: when it was changed, in nanoseconds: an inode is given anew.
+        rest: whether it is what was left of a log that was followed.
     """
 
     path: str
@@ -100,6 +101,7 @@ class _Waiting(NamedTuple):
     offset: int
     identity: Identity
     changed: int
+    rest: bool
 
 
 class Archives:
@@ -125,6 +127,11 @@ class Archives:
         """Whether there is one to be read."""
         return bool(self._waiting)
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether the rest of a log that was followed is to be read: before it nothing is looked for."""
+        return any(each.rest for each in self._waiting)
+
     def hold_up(self, log: str) -> bool:
         """Whether there is one of this log to be read, before anything else of it."""
         return self._logs[log] > 0
@@ -140,9 +147,9 @@ class Archives:
         # one whose plain file is still there is only being packed
         whole = [each for each in packed if each[: each.rindex(".")] not in plain]
         for path in sorted(whole, key=lambda each: (_changed(each), each)):
-            self.take(path, _log(path, plain), 0)
+            self.take(path, _log(path, plain), 0, rest=False)
 
-    def take(self, path: str, log: str, offset: int) -> None:
+    def take(self, path: str, log: str, offset: int, *, rest: bool = True) -> None:
         """Read an archive, or what follows an offset of a log that was packed before it was read to its end."""
         try:
             status = os.stat(path)
@@ -150,7 +157,7 @@ class Archives:
             return
         identity = (status.st_dev, status.st_ino)
         if not self.knows(identity, status.st_mtime_ns):
-            self._wait(_Waiting(path, log, offset, identity, status.st_mtime_ns))
+            self._wait(_Waiting(path, log, offset, identity, status.st_mtime_ns, rest))
 
     def _wait(self, each: _Waiting) -> None:
         self._waiting.append(each)
@@ -159,7 +166,7 @@ class Archives:
     def turn(self) -> Iterator[Archive]:
         """Those that are read now: the oldest one of each log, of a few logs at once; the others wait."""
         first: dict[str, _Waiting] = {}
-        for each in self._waiting:
+        for each in sorted(self._waiting, key=lambda each: not each.rest):
             first.setdefault(each.log, each)
             if len(first) == _AT_ONCE:
                 break
@@ -215,7 +222,7 @@ class Archives:
         for each in self._waiting:
             archive = self._open.get(each.identity)
             offset = archive.offset - archive.partial if archive is not None else each.offset
-            waiting.append([each.path, each.log, offset, list(each.identity), each.changed])
+            waiting.append([each.path, each.log, offset, list(each.identity), each.changed, each.rest])
         return {
             "listed": self.listed,
             "read": [[*identity, changed] for identity, changed in self._read.items()],
@@ -228,8 +235,8 @@ class Archives:
         for device, inode, *changed in state.get("read", ()):
             self._read[int(device), int(inode)] = int(changed[0]) if changed else 0
         for path, log, offset, (device, inode), *changed in state.get("waiting", ()):
-            at = int(changed[0]) if changed else 0
-            self._wait(_Waiting(str(path), str(log), int(offset), (int(device), int(inode)), at))
+            at, rest = (int(changed[0]), bool(changed[1])) if len(changed) > 1 else (0, True)
+            self._wait(_Waiting(str(path), str(log), int(offset), (int(device), int(inode)), at, rest))
 
 
 def _identity(path: str) -> Identity | None:
