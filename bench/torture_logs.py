@@ -223,13 +223,16 @@ class Hollow(Copied):
 
 
 class Packed(Log):
-    """Renamed and packed, right away or one rotation later."""
+    """Renamed and packed, right away or one rotation later; the oldest ones are removed."""
 
     glob = "app.log*"
 
     def turn(self) -> str:
         """See Log."""
         self.finish()
+        if self.counted(before=True):
+            for each in self.folder.glob("app.log.[3-9]*"):
+                each.unlink()  # what is begun next gets its inode
         self.path.rename(self.shift())
         os.close(self._descriptor)
         self.next_part()

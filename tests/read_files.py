@@ -34,7 +34,7 @@ class Reader:
         for event in self.follower.turn(self.now):
             self.events.append(event.kind)
             found += event.data
-            if event.kind in ("cut", "ended"):
+            if event.kind in ("line", "cut", "ended"):
                 event.file.end_line()
         return found
 

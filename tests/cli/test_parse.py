@@ -14,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from pathlib import Path
 
+PACKED = b"\x28\xb5\x2f\xfd packed"
 LOG = b"""\
 {'loss': 2.5, 'grad_norm': 1.2, 'learning_rate': 5e-05, 'epoch': 0.1}
 loading shard 1 of 7
@@ -85,13 +86,16 @@ def test_standard_input_and_packed_files_give_the_same(log: Path) -> None:
 
 
 def test_zstandard_is_unpacked_by_its_program(log: Path, tmp_path: Path) -> None:
-    """A stand-in for `zstd -dcq -- FILE`, which is not on every machine."""
+    """A stand-in for `zstd -dcq`, which is not on every machine."""
     program = tmp_path / "bin" / "zstd"
     program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nimport sys\nsys.stdout.buffer.write(open({str(log)!r}, 'rb').read())\n")
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nassert sys.stdin.buffer.read() == {PACKED!r}\n"
+        f"sys.stdout.buffer.write(open({str(log)!r}, 'rb').read())\n"
+    )
     program.chmod(0o755)
     packed = tmp_path / "train.log.zst"
-    packed.write_bytes(b"\x28\xb5\x2f\xfd packed")
+    packed.write_bytes(PACKED)
     assert (
         parse("--format", "jsonl", str(packed), path=str(program.parent)).stdout
         == parse("--format", "jsonl", str(log)).stdout

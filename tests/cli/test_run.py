@@ -38,7 +38,7 @@ def test_both_outputs_are_passed_on_byte_for_byte_and_kept(bench: Bench) -> None
     assert done.returncode == 0
     assert done.stdout == BYTES
     assert done.stderr == b"".join(BYTES[start : start + 777][::-1] for start in range(0, len(BYTES), 777))
-    assert len(bench.log()) == 2 * len(BYTES)
+    assert len(bench.log()) == 2 * len(BYTES) + 1, "and the end of the last line"
 
 
 def test_lines_of_the_two_outputs_are_kept_whole_in_the_log(bench: Bench) -> None:

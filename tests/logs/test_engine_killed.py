@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from followed import Followed, settings
 
 PROGRAM = """
@@ -23,6 +25,8 @@ while True:
     time.sleep(0.002)
 """
 SERIES = "stoker_serve_requests_total{source=s,service=s,method=GET,route=/a,code=200}"
+
+BOOM = "stoker_train_errors_total{source=s,run=h-a,kind=cuda}"
 
 
 def test_a_killed_process_counts_every_line_once(tmp_path: Path) -> None:
@@ -59,3 +63,34 @@ def test_a_killed_process_counts_every_line_once(tmp_path: Path) -> None:
     last = Followed(settings(logs), state=state)
     assert last.turn()[SERIES] == written
     assert last.exposed()["stoker_log_lines_total{source=s}"] == written
+
+
+@pytest.mark.parametrize("killed", ["before it is a line", "after", "never"])
+def test_a_last_line_without_end_is_counted_once_and_what_follows_is_another(tmp_path: Path, killed: str) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    log = logs / "a.log"
+    log.write_text("step 1/10 loss 2.5\nboom")
+    os.utime(log, (1e9, 1e9))
+    given = settings(logs)
+    followed = Followed(given, state=state)
+    followed.turn(1)
+    if killed == "before it is a line":
+        followed.engine.save()
+        followed.kill()
+        followed = Followed(given, state=state, clock=followed.clock)
+        followed.turn(1)
+    seen = followed.turn(6)
+    assert seen[BOOM] == 1
+    assert seen["stoker_log_lines_total{source=s}"] == 2
+    if killed == "after":
+        followed.engine.save()
+        followed.kill()
+        followed = Followed(given, state=state, clock=followed.clock)
+        assert followed.turn(6)[BOOM] == 1
+    with log.open("a") as file:
+        file.write("step 2/10 loss 2.25\n")
+    seen = followed.turn(1)
+    assert seen[BOOM] == 1
+    assert seen["stoker_log_lines_total{source=s}"] == 3
+    assert seen["stoker_train_loss{source=s,run=h-a}"] == 2.25

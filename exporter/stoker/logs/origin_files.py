@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from stoker.logs.engine_totals import StreamReading
     from stoker.logs.origin import Intake
     from stoker.sources.files import Follower
+    from stoker.sources.files_event import Event
     from stoker.sources.files_followed import FollowedFile
-    from stoker.sources.files_open import Event
 
 _CONTEXT = 262_144
 _FORMER = 64
@@ -94,14 +94,16 @@ class Files(Origin):
             if same and self._restored and file.start < _CONTEXT:
                 reading.interpreter.feed(file.former(_CONTEXT))
                 reading.interpreter.flush()
-            reading.interpreter.feed(file.before(_CONTEXT))
+            before = file.before(_CONTEXT)
+            # where nothing has ended the last line, it is one all the same, and what follows another one
+            reading.interpreter.feed(before + b"\n" * (before[-1:] not in (b"", b"\n", b"\r", b"\b")))
             reading.interpreter.recalled()
         reading.forget()
 
     def state(self) -> dict[str, Any]:
         """See Origin."""
         files = {"files": self._follower.state(), "looking": not self._follower.started}
-        return {**files, "archives": self._follower.archives.state()}
+        return {**files, "archives": self._follower.archives.state(), "faults": self._follower.faults.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See Origin."""
@@ -110,6 +112,8 @@ class Files(Origin):
             self._follower.restore(state["files"], looking=bool(state.get("looking")))
         if "archives" in state:
             self._follower.archives.restore(state["archives"])
+        if "faults" in state:
+            self._follower.faults.restore(state["faults"])
 
     def close(self) -> None:
         """See Origin."""

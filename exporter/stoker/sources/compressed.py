@@ -23,21 +23,25 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def blocks(path: str) -> Generator[bytes]:
+def blocks(path: str, opened: BinaryIO | None = None) -> Generator[bytes]:
     """The content of a file, unpacked where it is packed, in blocks.
+
+    Args:
+        path: of the file.
+        opened: the file itself, where its name may be another's by now; it is closed in the end.
 
     Raises:
         OSError: when it cannot be opened or read.
         SourceError: when its packed data is damaged or cut off; everything before that was given.
         UnavailableError: when what unpacks it is not on this machine.
     """
-    with open(path, "rb") as file:
+    with opened or open(path, "rb") as file:
         first = file.read(len(_ZSTD))
         file.seek(0)
         if first.startswith(_GZIP):
             yield from _gzip(file, path)
         elif first == _ZSTD:
-            yield from _zstd(path)
+            yield from _zstd(file, path)
         else:
             yield from _plain(file)
 
@@ -63,13 +67,13 @@ def _gzip(file: BinaryIO, path: str) -> Iterator[bytes]:
         raise SourceError(f"{path}: the packed data is damaged or cut off: {error}") from error
 
 
-def _zstd(path: str) -> Iterator[bytes]:
+def _zstd(file: BinaryIO, path: str) -> Iterator[bytes]:
     try:
         program = find("zstd")
     except UnavailableError as error:
         raise UnavailableError(f"{path}: zstd is not on PATH; install it, or unpack the file first") from error
-    command = [program, "-dcq", "--", path]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    os.lseek(file.fileno(), 0, os.SEEK_SET)  # what the program reads, not what this file object does
+    with subprocess.Popen([program, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             output, complaints = cast("BinaryIO", process.stdout), cast("BinaryIO", process.stderr)
             yield from iter(lambda: output.read(_BLOCK), b"")

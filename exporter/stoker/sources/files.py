@@ -11,25 +11,26 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_followed import COMPRESSED, FollowedFile
+from stoker.sources.files_event import Event
+from stoker.sources.files_followed import BLOCK, PAUSE, FollowedFile
 from stoker.sources.files_lost import LostFiles
-from stoker.sources.files_open import Event, Identity, Seen, has_name, is_older
 from stoker.sources.files_remains import (
-    PACKED,
     found,
     originals,
     siblings,
     since,
 )
+from stoker.sources.files_writer import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stoker.sources.files_archives import Archive
+    from stoker.sources.files_known import Identity
+    from stoker.sources.files_names import Seen
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,13 @@ TURN = 4
 """Blocks that one file gets before it is another's turn."""
 _LEAVING = 60.0
 _QUIET = 600.0
+_HELD = 3600.0
+"""Seconds after which half a line is taken as one although somebody has the file open for writing."""
 _OPEN = 256
+_ROOM = 64
+"""Files that are closed at once when too many are open."""
+_ROOMS = 16
+"""How often in a turn."""
 
 
 class Follower(LostFiles):
@@ -58,35 +65,68 @@ class Follower(LostFiles):
             now: seconds of a steady clock.
         """
         self.behind = False
-        names = self._names(now)
-        if (archive := self._archive(names)) is not None:
-            yield from self._unpacked(archive)
+        first = self._first and self._from_beginning and not self.archives.listed
+        looked = self._names.look(now, packed=first)
+        names = self._names.files
+        if first:
+            self.archives.take_all(self._names.packed, {seen.path for seen in names.values()})
+        rest = self.archives.has_rest
+        yield from self._unpacked()
+        if rest:  # where a log goes on is sought when what it had is read
+            self.behind = True
             return
+        if looked:
+            yield from self._missing(names)
+        yield from self._moved(names, now)
+        if looked:
+            self._fresh = self._appeared(names)
+        yield from self._opened_fresh(names)
+        yield from self._read(names, now)
+        if looked:
+            yield from self._late()
+        self.behind = self.behind or self.archives.waits
+
+    def _missing(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """What became of files that were closed and have lost their names."""
         for identity in [each for each in self._quiet if each not in names]:
             del self._quiet[identity]
             self._unsought[identity] = self._positions[identity]
         yield from self._sought(names)
+
+    def _moved(self, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
+        """What has lost its name is read first: its lines are older than those of its successor."""
         for file in self._open_files():
-            # what has lost its name is read first: its lines are older than those of its successor
             if file.identity not in names:
                 yield from self._leaving(file, names, now)
             elif file.path != names[file.identity].path:
                 self.rotations += 1
                 yield from self._news(file, names)
                 file.path = names[file.identity].path
-        yield from self._appeared(names)
+
+    def _read(self, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
         for file in self._open_files():
             if file.identity in names:
                 file.named = True
                 file.path = names[file.identity].path
                 before = file.offset
                 yield from self._news(file, names)
+                if self._files.get(file.identity) is not file:
+                    continue
                 if file.offset != before or not file.quiet_since:
                     file.quiet_since = now
-                elif now - file.quiet_since >= _QUIET:
+                    continue
+                yield from self._last_line(file, now)
+                if now - file.quiet_since >= (_HELD if file.partial and file.held else _QUIET):
                     yield from self._rest(file, "ended")
-        yield from self._late()
-        self.behind = self.behind or self.archives.waits
+
+    def _last_line(self, file: FollowedFile, now: float) -> Iterator[Event]:
+        """What nothing ends is a line when nobody can go on with it."""
+        if file.partial and now - max(file.quiet_since, file.asked_at) >= PAUSE:
+            file.asked_at = now
+            complete = is_complete(file.descriptor, file.offset)
+            file.held = complete is False
+            if complete:
+                yield Event("line", file)
 
     def _open_files(self) -> Iterator[FollowedFile]:
         """All that are open, those that become others' originals first; some may be closed meanwhile."""
@@ -94,87 +134,75 @@ class Follower(LostFiles):
             if self._files.get(file.identity) is file:
                 yield file
 
-    def _archive(self, names: dict[Identity, Seen]) -> Archive | None:
-        return self.archives.next(self._packed, [seen.path for seen in names.values()])
-
-    def _unpacked(self, archive: Archive) -> Iterator[Event]:
-        """A turn of an archive; the plain files, which are newer, wait for it."""
-        self.behind = True
-        if archive.offset == archive.start:
-            yield Event("opened", archive)
-        for _ in range(TURN):
-            data = self.archives.read()
-            if not data:
+    def _unpacked(self) -> Iterator[Event]:
+        """A turn of the archives."""
+        for archive in self.archives.turn():
+            if not archive.begun:
+                archive.begun = True
+                yield Event("opened", archive)
+            for data in self.archives.read(archive):
+                yield Event("data", archive, data)
+            if archive.ended:
                 yield Event("ended", archive)
-                self.archives.end()
-                return
-            yield Event("data", archive, data)
 
-    def _names(self, now: float) -> dict[Identity, Seen]:
-        """What matches and is a file, by device and inode."""
-        names: dict[Identity, Seen] = {}
-        wrong: set[tuple[str, str]] = set()
-        self._packed = []
-        for path in self._find(now):
-            try:
-                status = os.stat(path)
-            except OSError as error:
-                if os.path.islink(
-                    path
-                ):  # to nothing, or in a circle; a file that is gone since the folder was read is no fault
-                    self._complain(path, "unreadable", wrong, error.strerror)
-                continue
-            if self.archives.knows(path):
-                continue
-            if self._first and self._from_beginning and path.endswith(PACKED) and stat.S_ISREG(status.st_mode):
-                self._packed.append(path)
-            elif path.endswith(COMPRESSED):
-                self._complain(path, "compressed", wrong)
-            elif stat.S_ISDIR(status.st_mode):
-                self._complain(path, "directory", wrong)
-            elif not stat.S_ISREG(status.st_mode):
-                self._complain(path, "no_file", wrong)
-            else:
-                seen = Seen(path, (status.st_size, status.st_mtime_ns))
-                names.setdefault((status.st_dev, status.st_ino), seen)
-        there = {seen.path for seen in names.values()} if self._wrong else set()
-        self._wrong = wrong | {each for each in self._wrong if each[1] in ("unreadable", "read") and each[0] in there}
-        return names
-
-    def _appeared(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
-        paths: dict[str, Identity] = {}
+    def _appeared(self, names: Mapping[Identity, Seen]) -> deque[tuple[Identity, Seen]]:
+        """Files that are to be opened: new ones, and closed ones that have changed since."""
         fresh_ones = [
             (identity, seen)
             for identity, seen in names.items()
             if identity not in self._files and self._quiet.get(identity) != seen.change
         ]
         # known ones first: what came between them and a new one is theirs
-        for identity, seen in sorted(fresh_ones, key=lambda each: each[0] not in self._positions):
-            if identity in self._files:
+        return deque(sorted(fresh_ones, key=lambda each: each[0] not in self._positions))
+
+    def _opened_fresh(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        paths = {each.path: key for key, each in names.items()} if self._fresh else {}
+        rooms = 0
+        while self._fresh:
+            identity, seen = self._fresh[0]
+            if len(self._files) >= _OPEN // 2 and self.archives.hold_up(self._log_of(seen.path)):
+                self._fresh.popleft()  # it could not be read, and leaves the room for others until the next look
                 continue
-            paths = paths or {each.path: key for key, each in names.items()}
-            original = next((paths[each] for each in originals(seen.path) if each in paths), None)
-            position = None
-            if original is not None and not self._is_kept(identity, seen.path):
-                waits, position = self._copy(seen.path, original)
-                if waits:
-                    continue
-            if len(self._files) >= _OPEN:
-                idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
-                if not idle:
+            if identity not in self._files and len(self._files) >= _OPEN:
+                rooms += 1
+                if rooms <= _ROOMS:
+                    yield from self._make_room(names)
+                if len(self._files) >= _OPEN:
                     self.behind = True
                     return
-                yield from self._rest(min(idle, key=lambda each: each.changed), "left")
-            file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
-            if file is None and identity in self._positions:
-                self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
-            if file is not None:
-                yield from self._opened(file, names)
-                if file.log != file.path:
-                    yield from self._older(file, names)
-                else:
-                    yield from self._succeeded(file, names)
+            self._fresh.popleft()
+            if identity not in self._files:
+                yield from self._open_fresh(identity, seen, paths, names)
         self._first = False
+
+    def _open_fresh(
+        self, identity: Identity, seen: Seen, paths: Mapping[str, Identity], names: Mapping[Identity, Seen]
+    ) -> Iterator[Event]:
+        """Open a file that is new or has changed, unless it is but a copy of its original."""
+        original = next((paths[each] for each in originals(seen.path) if each in paths), None)
+        position = None
+        if original is not None and not self._is_kept(identity, seen.path):
+            waits, position = self._copy(seen.path, original)
+            if waits:
+                return
+        file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
+        if file is None and identity in self._positions:
+            self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
+        if file is not None:
+            yield from self._opened(file, names)
+            if file.log != file.path:
+                yield from self._older(file, names)
+            else:
+                yield from self._succeeded(file, names)
+
+    def _make_room(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Close the files that were read to their end and are the longest without a change; where there are none, read small ones."""
+        for file in self._open_files():
+            if file.named and file.offset < file.size <= file.offset + BLOCK:
+                yield from self._news(file, names)
+        idle = [each for each in self._files.values() if each.named and each.size <= each.offset]
+        for file in sorted(idle, key=lambda each: (each.partial > 0 and not each.is_over(), each.changed))[:_ROOM]:
+            yield from self._rest(file, "ended" if file.is_over() else "left")
 
     def _leaving(self, file: FollowedFile, names: Mapping[Identity, Seen], now: float) -> Iterator[Event]:
         """A file without its name: read on until it is quiet for a minute, since its writer may still have it open."""
@@ -182,7 +210,7 @@ class Follower(LostFiles):
         if file.named:
             file.named, file.quiet_since = False, 0.0
             removed = os.fstat(file.descriptor).st_nlink == 0
-            self.rotations += (not removed or os.path.lexists(file.path)) and not has_name(file)
+            self.rotations += (not removed or os.path.lexists(file.path)) and not file.has_name()
             if removed and not os.path.lexists(file.path):
                 self._errors["vanished"] += 1
                 log.info("followed file vanished path=%s", file.path)
@@ -195,7 +223,9 @@ class Follower(LostFiles):
             return
         if file.offset != before or not file.quiet_since:
             file.quiet_since = now
-        elif now - file.quiet_since >= _LEAVING:
+            return
+        yield from self._last_line(file, now)
+        if now - file.quiet_since >= (_HELD if file.partial and file.held else _LEAVING):
             yield from self._end(file, "ended")
 
     def _news(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
@@ -206,7 +236,7 @@ class Follower(LostFiles):
                 if self._files.get(file.identity) is not file:
                     return
             if not file.offset and file.size and file.named and file.path == file.log:
-                for other in [each for each in self._files.values() if each.log == file.log and is_older(each)]:
+                for other in [each for each in self._files.values() if each.log == file.log and each.is_older()]:
                     # its last lines were written before the first ones here, maybe since it was looked at
                     yield from self._news(other, names)
                     self.behind = self.behind or other.size > other.offset
@@ -216,7 +246,7 @@ class Follower(LostFiles):
                     # it was empty, and may have been filled, copied and cut since
                     position = replace(file.position(), changed=looked)
                     yield from self._each(position, since(position, siblings(file.log, position.folder)), names)
-            if self.archives.waits:
+            if self.archives.hold_up(file.log):
                 return
             for _ in range(TURN):
                 data = file.read() if file.size > file.offset else b""
@@ -225,11 +255,11 @@ class Follower(LostFiles):
                     file.skipped = 0
                 if not data:
                     break
-                self._wrong.discard((file.path, "read"))
+                self.faults.over(file.path, "read")
                 yield Event("data", file, data)
             self.behind = self.behind or file.size > file.offset
         except OSError as error:
-            self._complain(file.path, "read", self._wrong, error.strerror)
+            self.faults.say(file.path, "read", error.strerror)
             yield from self._end(file, "left")
 
     def _cut(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
@@ -249,7 +279,7 @@ class Follower(LostFiles):
                 yield Event("left", file)  # its unfinished line is in the copy
             first = False
             yield event
-        if first and not self.archives.waits:
+        if first and not self.archives.hold_up(file.log):
             yield Event("cut", file)
         elif first:
             yield Event("left", file)

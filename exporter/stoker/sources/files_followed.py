@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_position import edges_of, new_position
+from stoker.sources.files_position import Progress, edges_of, new_position
 from stoker.sources.files_remains import is_rotated
+from stoker.sources.files_writer import is_complete
 
 if TYPE_CHECKING:
     from stoker.sources.files_position import Position
@@ -16,10 +18,12 @@ BLOCK = 262_144
 """Bytes that are read at once."""
 COMPRESSED = (".gz", ".zst", ".xz", ".bz2")
 """Ends of the names of files that are no text."""
+PAUSE = 5.0
+"""Seconds after which a line without end is one, when nobody can go on with it."""
 _CONTEXT = 262_144
 
 
-class FollowedFile:
+class FollowedFile(Progress):
     """An open file and how far it is read.
 
     Attributes:
@@ -32,6 +36,8 @@ class FollowedFile:
         after_cut: whether NUL bytes may come that are no text.
         skipped: such bytes, since somebody last set it to 0.
         passed: whether the log was seen to go on in another file.
+        asked_at: when it was last asked whether somebody has it open for writing, by the clock of `quiet_since`.
+        held: whether somebody has, as far as is known.
     """
 
     def __init__(self, path: str, descriptor: int, offset: int = 0) -> None:
@@ -43,14 +49,15 @@ class FollowedFile:
         self.identity = (status.st_dev, status.st_ino)
         self.size = status.st_size
         self.named = True
-        self.quiet_since = 0.0
+        self.quiet_since = self.asked_at = 0.0
+        self.held = False
         self.after_cut = not offset
         self.skipped = 0
         self.passed = False
         self.changed = status.st_mtime_ns
         folder = os.path.dirname(os.path.realpath(path))
         self._folder = "" if folder == os.path.dirname(path) else folder
-        self._edges = edges_of(descriptor, offset)
+        super().__init__(edges_of(descriptor, offset))
         self._known = self._place(new_position(path, path, status))
 
     def begin(self, offset: int) -> None:
@@ -59,20 +66,6 @@ class FollowedFile:
         self.after_cut = not offset
         self._edges = edges_of(self.descriptor, offset)
         self._known = self._place(self._known)
-
-    @property
-    def offset(self) -> int:
-        """Bytes read."""
-        return self._edges.offset
-
-    @property
-    def partial(self) -> int:
-        """Of the bytes read, those of a line that has not ended."""
-        return self._edges.partial
-
-    def end_line(self) -> None:
-        """Take the last line as ended."""
-        self._edges.end()
 
     def before(self, size: int) -> bytes:
         """Up to `size` bytes in front of where reading began, from the beginning of a line on."""
@@ -113,6 +106,29 @@ class FollowedFile:
 
     def _place(self, position: Position) -> Position:
         return self._edges.place(replace(position, path=self.path, log=self.log, folder=self._folder))
+
+    def has_name(self) -> bool:
+        """Whether the file is where it was: it is only not asked for any more."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.identity
+
+    def is_older(self) -> bool:
+        """Whether a log goes on in another file."""
+        return not self.named or self.path != self.log
+
+    def is_removed(self) -> bool:
+        """Whether the file has no name at all any more."""
+        try:
+            return os.fstat(self.descriptor).st_nlink == 0
+        except OSError:
+            return False
+
+    def is_over(self) -> bool:
+        """Whether nobody can go on with its last line, nor has for a while."""
+        return time.time() - self.changed / 1e9 >= PAUSE and bool(is_complete(self.descriptor, self.size))
 
     def is_there(self) -> bool:
         """Whether what was read is still in the file."""

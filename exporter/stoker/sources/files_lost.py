@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stoker.sources.files_open import TRIES, Event, Identity, OpenFiles, Seen, has_name, is_older, is_removed
+from stoker.sources.files_event import Event
+from stoker.sources.files_names import Seen
+from stoker.sources.files_open import TRIES, OpenFiles
 from stoker.sources.files_remains import (
     PACKED,
     between,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stoker.sources.files_followed import FollowedFile
+    from stoker.sources.files_known import Identity
     from stoker.sources.files_position import Position
     from stoker.sources.files_remains import Sibling
 
@@ -83,7 +86,7 @@ class LostFiles(OpenFiles, ABC):
 
     def _remains(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read the rest of a log whose file has another content now, or is gone, and what was written between it and now."""
-        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each.identity)]
+        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each)]
         one = rest(position, among)
         if one is None:
             if not position.offset:
@@ -97,9 +100,9 @@ class LostFiles(OpenFiles, ABC):
         if not position.passed:
             yield from self._between(position, one.identity, names)
 
-    def _is_known(self, identity: Identity) -> bool:
-        file = self._files.get(identity)
-        return file.is_there() if file is not None else self.archives.has_read(identity)
+    def _is_known(self, one: Sibling) -> bool:
+        file = self._files.get(one.identity)
+        return file.is_there() if file is not None else self.archives.knows(one.identity, one.changed)
 
     def _between(self, position: Position, now: Identity, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read what was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
@@ -114,12 +117,14 @@ class LostFiles(OpenFiles, ABC):
     def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read rotated files of a log of which it is not known whether they were read."""
         for each in among:
-            if each.identity not in self._files and not self.archives.has_read(each.identity):
-                gone = [one for one in self._files.values() if one.log == position.log and is_removed(one)]
-                if any(repeats(each.path, one.descriptor) for one in gone):
+            if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
+                gone = [one for one in self._files.values() if one.log == position.log and one.is_removed()]
+                if any(repeats(each, one.descriptor) for one in gone):
                     continue  # packed while it was open, and read there, perhaps later
                 of_log = [one for one in self._positions.values() if one.log == position.log and one.offset]
-                known = next((one for one in of_log if holds(each.path, one)), None)
+                known = next((one for one in of_log if holds(each.path, one, each.identity)), None)
+                if known is not None and known.identity in self._quiet:
+                    continue
                 if known is not None:
                     del self._positions[known.identity]
                     self._unsought.pop(known.identity, None)
@@ -131,7 +136,7 @@ class LostFiles(OpenFiles, ABC):
         """Read a rotated file from the position, or whole."""
         log.info("rest of a log path=%s log=%s offset=%s", one.path, log_name, position.offset if position else 0)
         if one.path.endswith(PACKED):
-            self.archives.take(one.path, log_name, position.offset if position else 0)
+            self.archives.take(one, log_name, position.offset if position else 0)
             return
         current = next((key for key, each in names.items() if each.path == log_name), None)
         if position is None and current is not None and self._copy(one.path, current)[0]:
@@ -154,16 +159,16 @@ class LostFiles(OpenFiles, ABC):
 
     def _succeeded(self, successor: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """A log goes on in a new file: what was begun and rotated since the last look is older than that."""
-        for file in [each for each in self._files.values() if each.log == successor.path and is_older(each)]:
+        for file in [each for each in self._files.values() if each.log == successor.path and each.is_older()]:
             if file.passed or self._files.get(file.identity) is not file:
                 continue
             position = file.position()
             among = siblings(position.log, position.folder)
-            if not is_removed(file):
+            if not file.is_removed():
                 one = next((each for each in among if each.identity == file.identity), None)
             else:  # it was packed: looked for only where there may be more than itself
                 one = rest(position, among) if len(fresh(position, among)) > 1 else None
-            if not has_name(successor):
+            if not successor.has_name():
                 return  # it may be among them itself by now; its own successor asks again
             file.passed = True
             later = between(one, among) if one is not None else []

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from stoker.sources.files_archives import Archive, Archives
+from stoker.sources.files_archives import Archives
+from stoker.sources.files_event import Event
+from stoker.sources.files_faults import Faults
 from stoker.sources.files_followed import FollowedFile
 from stoker.sources.files_found import Globs
+from stoker.sources.files_known import Identity, Positions
+from stoker.sources.files_names import Names, Seen
 from stoker.sources.files_position import Position, new_position
 from stoker.sources.files_remains import (
     holds,
@@ -26,35 +31,10 @@ log = logging.getLogger(__name__)
 
 _TELLING = 512
 _KEPT = 1000
+_KEPT_UNENDED = 20_000
 _ASIDE = 64
 TRIES = 3
 """Looks at a folder whose files may be renamed meanwhile."""
-
-Identity = tuple[int, int]
-"""Device and inode."""
-
-
-class Seen(NamedTuple):
-    """A file that matches: its path, and its size and time of change."""
-
-    path: str
-    change: tuple[int, int]
-
-
-class Event(NamedTuple):
-    """What happened to a file.
-
-    Attributes:
-        kind: `opened` (data may follow from its offset), `data`, `cut` (what follows begins anew), `ended` (nothing follows, or
-            after a long pause and as a file opened again), `left` (the same, and a line that has not ended is given again as a
-            whole: later, or by another file).
-        file: the file.
-        data: the bytes, for `data`.
-    """
-
-    kind: Literal["opened", "data", "cut", "ended", "left"]
-    file: FollowedFile | Archive
-    data: bytes = b""
 
 
 class OpenFiles:
@@ -77,38 +57,47 @@ class OpenFiles:
         find: Callable[[float], Iterable[str]] | None = None,
         log_of: Callable[[str], str] = str,
     ) -> None:
-        self._find = find or Globs(patterns).paths
         self._log_of = log_of
         self._from_beginning = from_beginning
         self._errors = errors
         self._files: dict[Identity, FollowedFile] = {}
         self._quiet: dict[Identity, tuple[int, int]] = {}
-        self._positions: dict[Identity, Position] = {}
+        self._positions = Positions()
+        self._most = 2 * _KEPT
         self._unsought: dict[Identity, Position] = {}
         self._tries = TRIES
         self._lost: list[Position] = []
         self._left: list[FollowedFile] = []
         self._aside: dict[Identity, Seen] = {}
-        self._wrong: set[tuple[str, str]] = set()
         self._first = True
-        self._packed: list[str] = []
-        self.archives = Archives(lambda path, why: self._complain(path, "compressed", self._wrong, why))
+        self._fresh: deque[tuple[Identity, Seen]] = deque()
+        self.faults = Faults(errors)
+        self.archives = Archives(lambda path, why: self.faults.say(path, "compressed", why))
+        self._names = Names(find or Globs(patterns).paths, self.archives.knows, self.faults)
         self.rotations = 0
         self.truncations = 0
         self.behind = False
 
     def restore(self, state: Iterable[Mapping[str, Any]], *, looking: bool = False) -> None:
         """Go on from positions of an earlier life; files without one are new and read whole, unless that was still `looking`."""
-        positions = [Position.restored(each) for each in state]
-        self._positions = {each.identity: each for each in positions}
+        self._positions = Positions(Position.restored(each) for each in state)
+        self._most = len(self._positions) + _KEPT
         self._unsought = dict(self._positions)
         self._first = looking
 
     def state(self) -> list[dict[str, Any]]:
         """Positions as plain values."""
-        gone = [position for key, position in self._positions.items() if key not in self._quiet][-_KEPT:]
-        quiet = [self._positions[key] for key in self._quiet]
-        return [each.state() for each in (*gone, *quiet, *(file.position() for file in self._files.values()))]
+        surplus = self._surplus()
+        closed = [position for key, position in self._positions.items() if key not in surplus]
+        return [each.state() for each in (*closed, *(file.position() for file in self._files.values()))]
+
+    def _surplus(self) -> set[Identity]:
+        """The oldest positions of files that are gone, of which too many are kept: what has ended is of little use, else a disk may be away."""
+        if not self._names.looked:
+            return set()
+        gone = [key for key in self._positions if key not in self._quiet and key not in self._names.files]
+        ended = [key for key in gone if self._positions[key].ended]
+        return {*ended[:-_KEPT], *[key for key in gone if not self._positions[key].ended][:-_KEPT_UNENDED]}
 
     @property
     def started(self) -> bool:
@@ -124,13 +113,6 @@ class OpenFiles:
     def lag(self) -> int:
         """Bytes written and not read, as of the last turn."""
         return sum(max(0, file.size - file.offset) for file in self._files.values())
-
-    def _complain(self, path: str, reason: str, wrong: set[tuple[str, str]], why: str | None = None) -> None:
-        """Count and say something once, for as long as it lasts: until it is no longer in `wrong`."""
-        if (path, reason) not in self._wrong:
-            self._errors[reason] += 1
-            log.warning("file not followed path=%s reason=%s why=%s", path, reason, why or "no text file")
-        wrong.add((path, reason))
 
     def _is_kept(self, identity: Identity, path: str) -> bool:
         """Whether the file has what was read of it in an earlier life, or before it was closed."""
@@ -175,11 +157,11 @@ class OpenFiles:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._complain(path, "unreadable", self._wrong, error.strerror)
+            self.faults.say(path, "unreadable", error.strerror)
             if self._first and not self._from_beginning:
                 self._skip(path)
             return None
-        self._wrong.discard((path, "unreadable"))
+        self.faults.over(path, "unreadable")
         try:
             file = FollowedFile(path, descriptor)
             if identity is not None and file.identity != identity:
@@ -193,7 +175,7 @@ class OpenFiles:
             self._begin(file, position)
         except OSError as error:
             os.close(descriptor)
-            self._complain(path, "read", self._wrong, error.strerror)
+            self.faults.say(path, "read", error.strerror)
             return None
         self._positions.pop(file.identity, None)
         self._quiet.pop(file.identity, None)
@@ -233,15 +215,17 @@ class OpenFiles:
             if not known.ended and not given:
                 self._lost.append(known)
         elif self._first and not self._from_beginning:
-            file.begin(file.last_line())
+            file.begin(file.size if file.is_over() else file.last_line())
 
     def _elsewhere(self, file: FollowedFile) -> list[Position]:
         """Positions under the file's name: a device's number may change with a mount, an inode with a restored backup.
 
         The content decides then, so that there has to be enough of it: a log that is begun anew often begins as the one before it.
         """
-        known = [*self._positions.values(), *(each.position() for each in self._files.values() if not each.named)]
-        return [each for each in known if each.path == file.path and each.offset and _is_told(each, file)]
+        # one that is quiet has a name, which is another one by now
+        closed = (each for each in self._positions.at(file.path) if each.identity not in self._quiet)
+        nameless = (each.position() for each in self._files.values() if not each.named and each.path == file.path)
+        return [each for each in (*closed, *nameless) if each.offset and _is_told(each, file)]
 
     def _is_back(self, position: Position) -> bool:
         """Whether the file that now has the position's name is the same one, on another device or from a backup."""
@@ -279,17 +263,17 @@ class OpenFiles:
         yield Event(kind, file)
         position = file.position()
         if kind == "ended" and not file.named:
-            position = replace(position, ended=True, removed=is_removed(file))
+            position = replace(position, ended=True, removed=file.is_removed())
         self._positions.pop(file.identity, None)
         self._positions[file.identity] = position
         os.close(file.descriptor)
         self._files.pop(file.identity, None)
         if position.ended and not position.removed:
             self._put_aside(position)
-        if len(self._positions) > len(self._quiet) + 2 * _KEPT:
-            gone = [key for key in self._positions if key not in self._quiet]
-            for key in gone[:-_KEPT]:
+        if len(self._positions) > self._most:
+            for key in self._surplus():
                 del self._positions[key]
+            self._most = len(self._positions) + _KEPT
 
     def _forget(self, file: FollowedFile) -> Iterator[Event]:
         """Close a file whose content was replaced by something that is not its own."""
@@ -304,28 +288,6 @@ class OpenFiles:
             self._positions[file.identity] = file.position()
             os.close(file.descriptor)
         self._files.clear()
-
-
-def has_name(file: FollowedFile) -> bool:
-    """Whether the file is where it was: it is only not asked for any more."""
-    try:
-        status = os.stat(file.path)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == file.identity
-
-
-def is_older(file: FollowedFile) -> bool:
-    """Whether a log goes on in another file."""
-    return not file.named or file.path != file.log
-
-
-def is_removed(file: FollowedFile) -> bool:
-    """Whether a file has no name at all any more."""
-    try:
-        return os.fstat(file.descriptor).st_nlink == 0
-    except OSError:
-        return False
 
 
 def _is_told(position: Position, file: FollowedFile) -> bool:

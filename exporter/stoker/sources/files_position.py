@@ -163,6 +163,31 @@ class Edges:
         )
 
 
+class Progress:
+    """How far something is read, whatever gives its bytes.
+
+    Args:
+        edges: of what was read.
+    """
+
+    def __init__(self, edges: Edges) -> None:
+        self._edges = edges
+
+    @property
+    def offset(self) -> int:
+        """Bytes read."""
+        return self._edges.offset
+
+    @property
+    def partial(self) -> int:
+        """Of the bytes read, those of a line that has not ended."""
+        return self._edges.partial
+
+    def end_line(self) -> None:
+        """Take the last line as ended."""
+        self._edges.end()
+
+
 def edges_of(descriptor: int, offset: int) -> Edges:
     """Of an open file that is read up to `offset`."""
     size = min(offset, _EDGE)

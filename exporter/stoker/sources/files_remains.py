@@ -6,12 +6,13 @@ asks for them. What a file holds says whether it is the one; its name only, in w
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import time
-from contextlib import closing, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from stoker.errors import SourceError
 from stoker.sources.compressed import blocks
@@ -52,6 +53,40 @@ def is_rotated(name: str, log: str) -> bool:
     return name.startswith(log) and name[len(log) : len(log) + 1] in (".", "-", "_")
 
 
+def sibling(path: str, base: str = "") -> Sibling | None:
+    """What is at a path; None when that is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    place = _place(os.path.basename(path)[len(base) :])
+    return Sibling(path, (status.st_dev, status.st_ino), status.st_mtime_ns, place)
+
+
+def opened(path: str, identity: tuple[int, int] | None = None) -> BinaryIO:
+    """A file, opened by the name that it has by now.
+
+    Args:
+        path: its last known name.
+        identity: its device and inode; None for whatever is there.
+
+    Raises:
+        OSError: when it cannot be opened, or is gone.
+    """
+    for _ in range(_LISTS):
+        file = open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")  # noqa: SIM115 - for the caller
+        status = os.fstat(file.fileno())
+        if identity is None or (status.st_dev, status.st_ino) == identity:
+            return file
+        file.close()
+        path = path_of(path, identity)
+        if not path:
+            break
+    raise FileNotFoundError(errno.ENOENT, "it is gone")
+
+
 def originals(path: str) -> list[str]:
     """The names from which this one may have come by a rotation or a copy, the longest first."""
     folder, name = os.path.split(path)
@@ -68,7 +103,7 @@ def path_of(path: str, identity: tuple[int, int]) -> str:
         except OSError:
             return ""
         for name in names:
-            if _identity(name) == identity:
+            if (one := sibling(name)) is not None and one.identity == identity:
                 return name
         if not names:
             return ""  # else it was renamed a moment ago
@@ -108,11 +143,8 @@ def _rotated(folder: str, base: str) -> set[Sibling]:
         except OSError:
             return there
         for name in names:
-            with suppress(OSError):
-                status = os.stat(name)
-                if stat.S_ISREG(status.st_mode):
-                    place = _place(os.path.basename(name)[len(base) :])
-                    there.add(Sibling(name, (status.st_dev, status.st_ino), status.st_mtime_ns, place))
+            if (one := sibling(name, base)) is not None:
+                there.add(one)
         if there == before:
             break
         before = there
@@ -123,7 +155,9 @@ def rest(position: Position, among: list[Sibling]) -> Sibling | None:
     """The one that has what the position's file had, and whatever followed; None when none has."""
     if not position.offset:
         return None
-    return next((each for each in fresh(position, among)[:_CANDIDATES] if holds(each.path, position)), None)
+    return next(
+        (each for each in fresh(position, among)[:_CANDIDATES] if holds(each.path, position, each.identity)), None
+    )
 
 
 def fresh(position: Position, among: list[Sibling]) -> list[Sibling]:
@@ -145,14 +179,6 @@ def between(one: Sibling, among: list[Sibling]) -> list[Sibling]:
     return sorted(later, key=lambda each: each.place or (), reverse=True)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _place(suffix: str) -> tuple[int, ...] | None:
     """`.2` and `.2.gz` are (2,); of a date the later one is the smaller."""
     for end in PACKED:
@@ -168,26 +194,21 @@ def _is_later(place: tuple[int, ...], than: tuple[int, ...]) -> bool:
     return (place[0] < 0) == (than[0] < 0) and place < than
 
 
-def holds(path: str, position: Position) -> bool:
-    """Whether a file, unpacked where it is packed, has what the position's file had."""
+def holds(path: str, position: Position, identity: tuple[int, int] | None = None) -> bool:
+    """Whether a file, unpacked where it is packed, has what the position's file had; see `opened`."""
     if path.endswith(PACKED):
-        return _unpacked_holds(path, position)
+        return _unpacked_holds(path, position, identity)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with opened(path, identity) as file:
+            return position.fits(file.fileno())
     except OSError:
         return False
-    try:
-        return position.fits(descriptor)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
 
 
-def _unpacked_holds(path: str, position: Position) -> bool:
+def _unpacked_holds(path: str, position: Position, identity: tuple[int, int] | None) -> bool:
     head, tail, left = b"", b"", position.offset
     try:
-        with closing(blocks(path)) as unpacked:
+        with closing(blocks(path, opened(path, identity))) as unpacked:
             for data in unpacked:
                 head += data[: position.head_size - len(head)]
                 if len(head) == position.head_size and digest(head) != position.head:
@@ -201,11 +222,11 @@ def _unpacked_holds(path: str, position: Position) -> bool:
     return False
 
 
-def repeats(path: str, of: int) -> bool:
+def repeats(one: Sibling, of: int) -> bool:
     """Whether an open file begins with all that another one has, unpacked where it is packed: it was made from that."""
     size = 0
     try:
-        with closing(blocks(path)) as unpacked:
+        with closing(blocks(one.path, opened(one.path, one.identity))) as unpacked:
             for data in unpacked:
                 if os.pread(of, len(data), size) != data:
                     return False

@@ -126,10 +126,12 @@ class RunLog:
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + BEAT
                 self._attempt(lambda: self._beat(self.lost))
-        self._attempt(lambda: ending(self.lost))
         if self._descriptor >= 0:
             with suppress(OSError):
+                if not self._whole:
+                    os.write(self._descriptor, b"\n")  # nothing follows: the last line is one
                 os.close(self._descriptor)
+        self._attempt(lambda: ending(self.lost))
 
     def _next(self) -> bytes:
         """The blocks that wait, small ones together."""

@@ -121,7 +121,9 @@ def write_all(descriptor: int, data: bytes) -> None:
         try:
             done += os.write(descriptor, data[done:] if done else data)
         except BlockingIOError:
-            select.select([], [descriptor], [])
+            room = select.poll()  # select itself ends at descriptor 1024
+            room.register(descriptor, select.POLLOUT)
+            room.poll()
 
 
 class Relay:
