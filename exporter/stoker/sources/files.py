@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 from stoker.sources.files_event import Event
 from stoker.sources.files_followed import BLOCK, PAUSE, FollowedFile
 from stoker.sources.files_lost import LostFiles
+from stoker.sources.files_position import new_position
 from stoker.sources.files_remains import (
     found,
+    is_at,
     originals,
     siblings,
     since,
@@ -181,17 +183,22 @@ class Follower(LostFiles):
         """Open a file that is new or has changed, unless it is but a copy of its original."""
         original = next((paths[each] for each in originals(seen.path) if each in paths), None)
         position = None
-        if original is not None and not self._is_kept(identity, seen.path):
-            waits, position = self._copy(seen.path, original)
+        known = self._positions.get(identity)
+        if original is not None and (known is None or known.offset) and not self._is_kept(identity, seen.path):
+            waits, position = self._copy(seen.path, identity, original)
             if waits:
                 return
         file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
-        if file is None and identity in self._positions:
-            self._unsought[identity] = self._positions[identity]  # renamed or packed a moment ago
+        if file is None and not is_at(seen.path, identity):
+            # renamed or packed a moment ago
+            unread = new_position(seen.path, self._log_of(seen.path), identity, changed=seen.change[1])
+            self._unsought[identity] = self._positions[identity] = known or unread
         if file is not None:
             yield from self._opened(file, names)
             if file.log != file.path:
                 yield from self._older(file, names)
+                if known is not None and file.start == known.offset:
+                    yield from self._followed(known, identity, names)
             else:
                 yield from self._succeeded(file, names)
 
@@ -235,15 +242,16 @@ class Follower(LostFiles):
                 yield from self._cut(file, names)
                 if self._files.get(file.identity) is not file:
                     return
-            if not file.offset and file.size and file.named and file.path == file.log:
-                for other in [each for each in self._files.values() if each.log == file.log and each.is_older()]:
+            if not file.offset and file.named and file.path == file.log:
+                older = [each for each in self._files.values() if each.log == file.log and each.is_older()]
+                for other in older if file.size else ():
                     # its last lines were written before the first ones here, maybe since it was looked at
                     yield from self._news(other, names)
                     self.behind = self.behind or other.size > other.offset
                     if other.size > other.offset and other.offset != other.start:
                         return
                 if looked < file.changed:
-                    # it was empty, and may have been filled, copied and cut since
+                    # it was empty, and may have been filled, copied and cut since, or be another one with its inode
                     position = replace(file.position(), changed=looked)
                     yield from self._each(position, since(position, siblings(file.log, position.folder)), names)
             if self.archives.hold_up(file.log):
@@ -268,7 +276,9 @@ class Follower(LostFiles):
         log.info("file was cut path=%s", file.path)
         paths = {each.path: key for key, each in names.items()}
         original = next((paths[each] for each in originals(file.path) if each in paths), None)
-        if original is not None and original != file.identity and self._copy(file.path, original) != (False, None):
+        if original == file.identity:
+            original = None
+        if original is not None and self._copy(file.path, file.identity, original) != (False, None):
             yield from self._forget(file)  # an older copy, written over with a new one
             return
         old = file.position()

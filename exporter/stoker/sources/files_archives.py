@@ -40,10 +40,10 @@ class Archive(Progress):
         ended: whether it is read to its end.
     """
 
-    def __init__(self, path: str, identity: Identity, log: str, start: int) -> None:
+    def __init__(self, path: str, identity: Identity, changed: int, log: str, start: int) -> None:
         super().__init__(Edges(b"", b"", start))
         self.path = path
-        self._identity = identity
+        self._identity, self._changed = identity, changed
         self.log = log
         self.start = start
         self.begun = self.ended = False
@@ -52,7 +52,7 @@ class Archive(Progress):
 
     def _rest(self) -> Generator[tuple[int, bytes]]:
         skip = self.start
-        for block in blocks(self.path, opened(self.path, self._identity)):
+        for block in blocks(self.path, opened(self.path, self._identity, self._changed)):
             self._skipped = (self._skipped + block[:skip])[-_CONTEXT:]
             yield len(block), block[skip:]
             skip = max(0, skip - len(block))
@@ -170,7 +170,9 @@ class Archives:
         for each in first.values():
             archive = self._open.get(each.identity)
             if archive is None:
-                archive = self._open[each.identity] = Archive(each.path, each.identity, each.log, each.offset)
+                archive = self._open[each.identity] = Archive(
+                    each.path, each.identity, each.changed, each.log, each.offset
+                )
             yield archive
             if archive.ended:
                 del self._open[each.identity]

@@ -58,7 +58,7 @@ class FollowedFile(Progress):
         folder = os.path.dirname(os.path.realpath(path))
         self._folder = "" if folder == os.path.dirname(path) else folder
         super().__init__(edges_of(descriptor, offset))
-        self._known = self._place(new_position(path, path, status))
+        self._known = self._place(new_position(path, path, self.identity))
 
     def begin(self, offset: int) -> None:
         """Start reading there."""

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from stoker.sources.files_event import Event
 from stoker.sources.files_names import Seen
 from stoker.sources.files_open import TRIES, OpenFiles
+from stoker.sources.files_position import new_position
 from stoker.sources.files_remains import (
     PACKED,
+    after,
     between,
     found,
     fresh,
     holds,
+    is_of,
+    originals,
     repeats,
     rest,
     siblings,
@@ -24,7 +28,7 @@ from stoker.sources.files_remains import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from stoker.sources.files_followed import FollowedFile
     from stoker.sources.files_known import Identity
@@ -49,7 +53,8 @@ class LostFiles(OpenFiles, ABC):
         yield Event("opened", file)
         lost, self._lost = self._lost, []
         for position in lost:
-            yield from self._remains(position, names)
+            if not (yield from self._remains(position, names)):
+                yield from self._after(position, names)
 
     def _sought(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Files that were rotated while they were not open: what is left of them is read."""
@@ -67,8 +72,7 @@ class LostFiles(OpenFiles, ABC):
                 self.rotations += path != position.path
                 yield from self._opened(file, names)
                 yield from self._older(file, names)
-                if not position.passed:
-                    yield from self._between(position, identity, names)
+                yield from self._followed(position, identity, names)
                 continue
             if file is not None:  # another file took the inode
                 os.close(file.descriptor)
@@ -82,23 +86,42 @@ class LostFiles(OpenFiles, ABC):
         at = {each.path for each in names.values()}
         for position in lost:
             if position.path not in at or not self._is_back(position):
-                yield from self._remains(position, names)
+                there = yield from self._remains(position, names)
+                if not there and not self._tries:
+                    yield from self._after(position, names)
 
-    def _remains(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
-        """Read the rest of a log whose file has another content now, or is gone, and what was written between it and now."""
-        among = [each for each in siblings(position.log, position.folder) if not self._is_known(each)]
+    def _followed(self, position: Position, identity: Identity, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Read what came after a log that was rotated while nobody watched and has its inode still."""
+        if not position.offset:  # it may be another one with its inode
+            yield from self._each(position, since(position, siblings(position.log, position.folder)), names)
+        elif not position.passed:
+            yield from self._between(position, identity, names)
+
+    def _after(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Read what came after a log of which nothing is left."""
+        if not position.passed:
+            yield from self._each(position, after(position, siblings(position.log, position.folder)), names)
+
+    def _remains(self, position: Position, names: Mapping[Identity, Seen]) -> Generator[Event, None, bool]:
+        """Read the rest of a log whose file has another content now, or is gone, and what was written between it and now.
+
+        Returns:
+            Whether there was something left, or might have been.
+        """
+        among = [each for each in siblings(_written_as(position, names), position.folder) if not self._is_known(each)]
         one = rest(position, among)
         if one is None:
             if not position.offset:
                 yield from self._each(position, since(position, among), names)
-            return
+            return not position.offset
         self._positions.pop(position.identity, None)
         self._unsought.pop(position.identity, None)
         if (old := self._files.get(one.identity)) is not None:  # the copy was written over an older one
             yield from self._forget(old)
-        yield from self._take(one, position.log, position, names)
+        yield from self._take(one, position.log, position, names, passed=position.passed)
         if not position.passed:
             yield from self._between(position, one.identity, names)
+        return True
 
     def _is_known(self, one: Sibling) -> bool:
         file = self._files.get(one.identity)
@@ -118,32 +141,38 @@ class LostFiles(OpenFiles, ABC):
         """Read rotated files of a log of which it is not known whether they were read."""
         for each in among:
             if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
-                gone = [one for one in self._files.values() if one.log == position.log and one.is_removed()]
+                log_name = _written_as(position, names)
+                gone = [one for one in self._files.values() if is_of(one.log, log_name) and one.is_removed()]
                 if any(repeats(each, one.descriptor) for one in gone):
                     continue  # packed while it was open, and read there, perhaps later
-                of_log = [one for one in self._positions.values() if one.log == position.log and one.offset]
+                of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
                 known = next((one for one in of_log if holds(each.path, one, each.identity)), None)
                 if known is not None and known.identity in self._quiet:
                     continue
                 if known is not None:
                     del self._positions[known.identity]
                     self._unsought.pop(known.identity, None)
-                yield from self._take(each, position.log, known, names)
+                yield from self._take(each, position.log, known, names, passed=each is not among[-1])
 
     def _take(
-        self, one: Sibling, log_name: str, position: Position | None, names: Mapping[Identity, Seen]
+        self, one: Sibling, log_name: str, position: Position | None, names: Mapping[Identity, Seen], *, passed: bool
     ) -> Iterator[Event]:
-        """Read a rotated file from the position, or whole."""
+        """Read a rotated file from the position, or whole; `passed` as in FollowedFile."""
         log.info("rest of a log path=%s log=%s offset=%s", one.path, log_name, position.offset if position else 0)
         if one.path.endswith(PACKED):
             self.archives.take(one, log_name, position.offset if position else 0)
             return
         current = next((key for key, each in names.items() if each.path == log_name), None)
-        if position is None and current is not None and self._copy(one.path, current)[0]:
+        if position is None and current is not None and self._copy(one.path, one.identity, current)[0]:
             return
         file = self._open(one.path, position, log_name, identity=one.identity)
+        if file is None and one.identity not in self._files:
+            # renamed or packed a moment ago
+            unread = new_position(one.path, log_name, one.identity, changed=one.changed)
+            known = self._positions.get(one.identity) or position or unread
+            self._unsought[one.identity] = self._positions[one.identity] = known
         if file is not None:
-            file.passed = True
+            file.passed = passed
             file.named = file.identity in names
             yield from self._opened(file, names)
             yield from self._older(file, names)
@@ -171,7 +200,7 @@ class LostFiles(OpenFiles, ABC):
             if not successor.has_name():
                 return  # it may be among them itself by now; its own successor asks again
             file.passed = True
-            later = between(one, among) if one is not None else []
+            later = between(one, among) if one is not None else after(position, among)
             if not position.offset:
                 later = since(position, among)
             yield from self._each(position, later, names)
@@ -196,6 +225,12 @@ class LostFiles(OpenFiles, ABC):
                     file.named = False
                     yield from self._opened(file, {})
                     yield from self._news(file, {})
+
+
+def _written_as(position: Position, names: Mapping[Identity, Seen]) -> str:
+    """The log from which a position's file was rotated, where it was first seen under a name that a rotation gives."""
+    paths = {each.path for each in names.values()}
+    return next((each for each in reversed(originals(position.log)) if each in paths), position.log)
 
 
 def _size(path: str) -> int:

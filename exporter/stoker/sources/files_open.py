@@ -17,8 +17,11 @@ from stoker.sources.files_known import Identity, Positions
 from stoker.sources.files_names import Names, Seen
 from stoker.sources.files_position import Position, new_position
 from stoker.sources.files_remains import (
+    PACKED,
     holds,
     is_copy,
+    is_of,
+    opened,
     path_of,
 )
 
@@ -119,27 +122,22 @@ class OpenFiles:
         position = self._positions.get(identity)
         return position is not None and position.offset > 0 and holds(path, position)
 
-    def _copy(self, path: str, original: Identity) -> tuple[bool, Position | None]:
+    def _copy(self, path: str, identity: Identity, original: Identity) -> tuple[bool, Position | None]:
         """Whether a new file is but a copy of a log, so that there is nothing in it to read now; else from where it is no copy."""
         file = self._files.get(original)
         if file is None:
             return False, None
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with opened(path, identity) as new:
+                if is_copy(new.fileno(), file.descriptor):
+                    return True, None
+                position = file.position()
+                if not position.offset or not position.fits(new.fileno()):
+                    return False, None
+                # the copy has what the log no longer has: it is read when the log's cut has been seen
+                return not file.is_there(), position
         except OSError:
             return False, None
-        try:
-            if is_copy(descriptor, file.descriptor):
-                return True, None
-            position = file.position()
-            if not position.offset or not position.fits(descriptor):
-                return False, None
-            # the copy has what the log no longer has: it is read when the log's cut has been seen
-            return not file.is_there(), position
-        except OSError:
-            return False, None
-        finally:
-            os.close(descriptor)
 
     def _open(
         self, path: str, position: Position | None = None, log_name: str = "", *, identity: Identity | None = None
@@ -155,7 +153,7 @@ class OpenFiles:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
-            return None
+            return self._open_renamed(path, position, log_name, identity)
         except OSError as error:
             self.faults.say(path, "unreadable", error.strerror)
             if self._first and not self._from_beginning:
@@ -166,8 +164,7 @@ class OpenFiles:
             file = FollowedFile(path, descriptor)
             if identity is not None and file.identity != identity:
                 os.close(descriptor)
-                path = path_of(path, identity)
-                return self._open(path, position, log_name, identity=identity) if path else None
+                return self._open_renamed(path, position, log_name, identity)
             if file.identity in self._files:  # under another name
                 os.close(descriptor)
                 return None
@@ -183,24 +180,37 @@ class OpenFiles:
         self._files[file.identity] = file
         return file
 
+    def _open_renamed(
+        self, path: str, position: Position | None, log_name: str, identity: Identity | None
+    ) -> FollowedFile | None:
+        """Open a file by the name that it has got since it was seen at `path`."""
+        now = path_of(path, identity) if identity is not None else ""
+        if now in ("", path) or now.endswith(PACKED):
+            return None
+        return self._open(now, position, log_name or self._log_of(path), identity=identity)
+
     def _skip(self, path: str) -> None:
         """Remember where a file ended that was there at the first start and could not be read then."""
         try:
             status = os.stat(path)
         except OSError:
             return
-        self._positions[status.st_dev, status.st_ino] = new_position(path, path, status, status.st_size)
+        identity = (status.st_dev, status.st_ino)
+        self._positions[identity] = new_position(path, path, identity, status.st_size)
 
     def _begin(self, file: FollowedFile, given: Position | None) -> None:
         """Find where reading begins."""
         known = self._positions.get(file.identity)
         if known is not None and known.removed:
             known = None  # its inode is another file's
+        if known is not None and not known.offset + known.head_size and not _may_be(file.path, known):
+            known = None  # nothing else tells
         for each in [given] if given else [known] if known else self._elsewhere(file):
             if each.fits(file.descriptor):
                 self._positions.pop(each.identity, None)
                 file.log = each.log
-                file.passed = each.passed
+                # of an empty file nothing tells that it is the same
+                file.passed = each.passed and each.offset + each.head_size > 0
                 if each.changed and each.identity == file.identity:
                     file.changed = each.changed
                 file.begin(each.offset)
@@ -294,3 +304,8 @@ def _is_told(position: Position, file: FollowedFile) -> bool:
     """Whether a position's content is enough to say that a file under its name is the same, if it has it."""
     remounted = position.inode == file.identity[1] and not position.removed
     return position.offset >= _TELLING or remounted or 0 < file.changed <= position.changed
+
+
+def _may_be(path: str, position: Position) -> bool:
+    """Whether a path is one that the position's file may have by now."""
+    return path == position.path or is_of(path, position.log)

@@ -199,7 +199,7 @@ def _first(descriptor: int) -> bytes:
     return os.pread(descriptor, _EDGE, 0).partition(b"\0")[0]
 
 
-def new_position(path: str, log: str, status: os.stat_result, offset: int = 0) -> Position:
+def new_position(path: str, log: str, identity: tuple[int, int], offset: int = 0, *, changed: int = 0) -> Position:
     """Of a file of which nothing is known but where reading begins."""
     nothing = digest(b"")
-    return Position(path, log, status.st_dev, status.st_ino, offset, nothing, 0, nothing, 0)
+    return Position(path, log, *identity, offset, nothing, 0, nothing, 0, changed=changed)

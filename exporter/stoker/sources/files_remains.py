@@ -53,6 +53,11 @@ def is_rotated(name: str, log: str) -> bool:
     return name.startswith(log) and name[len(log) : len(log) + 1] in (".", "-", "_")
 
 
+def is_of(path: str, log: str) -> bool:
+    """Whether a path is a log, or has a name that a rotation of it gives."""
+    return path == log or is_rotated(path, log)
+
+
 def sibling(path: str, base: str = "") -> Sibling | None:
     """What is at a path; None when that is no file."""
     try:
@@ -65,25 +70,37 @@ def sibling(path: str, base: str = "") -> Sibling | None:
     return Sibling(path, (status.st_dev, status.st_ino), status.st_mtime_ns, place)
 
 
-def opened(path: str, identity: tuple[int, int] | None = None) -> BinaryIO:
+def is_at(path: str, identity: tuple[int, int]) -> bool:
+    """Whether a path is the name of the file with this device and inode."""
+    one = sibling(path)
+    return one is not None and one.identity == identity
+
+
+def opened(path: str, identity: tuple[int, int] | None = None, changed: int = 0) -> BinaryIO:
     """A file, opened by the name that it has by now.
 
     Args:
         path: its last known name.
         identity: its device and inode; None for whatever is there.
+        changed: when it was last changed, in nanoseconds, where its inode may be another's by now; 0 for whenever.
 
     Raises:
         OSError: when it cannot be opened, or is gone.
     """
     for _ in range(_LISTS):
-        file = open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")  # noqa: SIM115 - for the caller
-        status = os.fstat(file.fileno())
-        if identity is None or (status.st_dev, status.st_ino) == identity:
-            return file
-        file.close()
-        path = path_of(path, identity)
-        if not path:
+        try:
+            file = open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")  # noqa: SIM115 - for the caller
+        except FileNotFoundError:
+            if identity is None:
+                raise
+        else:
+            status = os.fstat(file.fileno())
+            if identity is None or ((status.st_dev, status.st_ino) == identity and changed in (0, status.st_mtime_ns)):
+                return file
+            file.close()
+        if not (now := path_of(path, identity)):
             break
+        path = now
     raise FileNotFoundError(errno.ENOENT, "it is gone")
 
 
@@ -103,7 +120,7 @@ def path_of(path: str, identity: tuple[int, int]) -> str:
         except OSError:
             return ""
         for name in names:
-            if (one := sibling(name)) is not None and one.identity == identity:
+            if is_at(name, identity):
                 return name
         if not names:
             return ""  # else it was renamed a moment ago
@@ -115,7 +132,7 @@ def found(position: Position) -> str:
     path = path_of(position.path, position.identity)
     if not path and position.folder:
         path = path_of(os.path.join(position.folder, ""), position.identity)
-    return path
+    return "" if path.endswith(PACKED) else path  # which has its inode now
 
 
 def siblings(log: str, folder: str = "") -> list[Sibling]:
@@ -169,6 +186,11 @@ def since(position: Position, among: list[Sibling]) -> list[Sibling]:
     """What was rotated since an empty file was looked at, the oldest first."""
     later = [each for each in among if each.place is not None and each.changed >= position.changed]
     return sorted(later, key=lambda each: each.place or (), reverse=True)
+
+
+def after(position: Position, among: list[Sibling]) -> list[Sibling]:
+    """What was rotated after a log that was removed, the oldest first."""
+    return [each for each in since(position, among) if each.changed > position.changed]
 
 
 def between(one: Sibling, among: list[Sibling]) -> list[Sibling]:
