@@ -9,9 +9,10 @@ as much of a line as an expression looks at; with three it looks at less.
 from __future__ import annotations
 
 import re._constants as codes
-import re._parser as parser
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from stoker.logs.parsed import KEPT, parsed
 from stoker.logs.signature import characters
 
 _MANY = 1000
@@ -24,9 +25,10 @@ _BROAD = 32
 """ASCII characters of a class that is taken to have those beyond ASCII as well; blanks and digits have few there."""
 
 
+@lru_cache(maxsize=KEPT)
 def taking(regex: str) -> int:
     """How many repetitions of almost any character may take what follows them, and one more where a match may begin anywhere."""
-    tree = parser.parse(regex)
+    tree = parsed(regex)
     found = _taking(tree, tree.state.flags, _First())
     return found + bool(found and tuple(next(iter(tree))) != (codes.AT, codes.AT_BEGINNING))
 
@@ -49,10 +51,11 @@ class _First(NamedTuple):
         return _First(self.narrow | following.narrow, self.wide or following.wide, following.empty)
 
 
+@lru_cache(maxsize=KEPT)
 def backtracks(regex: str) -> str:
     """What makes the expression dangerous, or an empty string."""
     try:
-        tree = parser.parse(regex)
+        tree = parsed(regex)
         if _nested(tree, tree.state.flags, _First(), inside=False):
             return "a repetition without bound stands around something that can be cut in several ways"
         if taking(regex) > MOST:

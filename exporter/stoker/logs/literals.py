@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import re._constants as codes
-import re._parser as parser
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from stoker.logs.backtracking import MOST, taking
+from stoker.logs.parsed import KEPT, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +22,11 @@ _TELLING = 2
 """Characters at the beginning of an expression that are worth a search of their own."""
 
 
+@lru_cache(maxsize=KEPT)
 def required(regex: str) -> frozenset[str]:
     """Texts of which a line must contain one for the expression to match; none of them where nothing is known."""
     try:
-        tree = parser.parse(regex)
+        tree = parsed(regex)
     except (RecursionError, OverflowError):
         return frozenset()
     if tree.state.flags & _IGNORECASE:  # the text may be spelled in any case
@@ -34,7 +36,7 @@ def required(regex: str) -> frozenset[str]:
 
 def finder(regex: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
     """The search of an expression, made faster where it can only match at the beginning, or where a certain text stands."""
-    tree = parser.parse(regex.pattern)
+    tree = parsed(regex.pattern)
     at, lead = None, ""
     for code, argument in tree:
         if code is codes.LITERAL:

@@ -10,8 +10,10 @@ ASCII that equal an ASCII letter when case is ignored (the Kelvin sign).
 from __future__ import annotations
 
 import re._constants as codes
-import re._parser as parser
+from functools import lru_cache
 from typing import Any
+
+from stoker.logs.parsed import KEPT, parsed
 
 LINE_ENDS = frozenset(b"\n\r\x08")
 """Bytes that end a line, so that no signature crosses them."""
@@ -35,9 +37,10 @@ _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 _ZERO_WIDTH = (codes.AT, codes.ASSERT, codes.ASSERT_NOT)
 
 
+@lru_cache(maxsize=KEPT)
 def signature(regex: str) -> str:
     """The signature of an expression that `re` accepts; empty when any line could match."""
-    tree = parser.parse(regex)
+    tree = parsed(regex)
     flags, items = tree.state.flags, _flat(tree)
     return _sequence(items if flags & _IGNORECASE else items[_strong(items) :], flags, head=True, tail=True)
 
