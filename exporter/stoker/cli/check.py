@@ -97,7 +97,7 @@ def _mutate(args: argparse.Namespace, checked: Checked) -> int:
 
 def _all(args: argparse.Namespace, checked: Checked) -> int:
     root = Path(args.root)
-    lines = drift(generated(checked, args.parser), root)
+    lines = drift(generated(checked, args.whole()), root)
     for line in lines:
         print(line, file=sys.stderr)
     if lines:

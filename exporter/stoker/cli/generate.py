@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     checked = checked_pack(args.config, use_config=False)
     if checked.problems.found:
         return print_problems(checked.problems, checked.texts, as_json=args.json)
-    made = generated(checked, args.parser)
+    made = generated(checked, args.whole())
     root = Path(args.out)
     if args.check:
         lines = drift(made, root)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from stoker import __version__
-from stoker.cli import check, doctor, generate, learn, parse, run, serve
 from stoker.cli.problems import print_problems
 from stoker.documents import Problem
 from stoker.errors import MistakeError, SourceError, UsageError
@@ -17,8 +17,8 @@ from stoker.errors import MistakeError, SourceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (serve, run, parse, learn, check, generate, doctor)
-"""A new command is one file and one row here."""
+COMMANDS = ("serve", "run", "parse", "learn", "check", "generate", "doctor")
+"""A new command is one file and one name here; only the one that is called is imported, since the others are half of the start."""
 OK, PROBLEMS, USAGE, BUG = 0, 1, 2, 3
 
 
@@ -29,23 +29,25 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; the reference page is made from it."""
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with these commands; the reference page is made from the whole of it."""
     parser = _Parser(
         prog="stoker",
         description="Feeds Prometheus: GPU, host, training and inference logs, with alerts and dashboards from one spec.",
     )
     parser.add_argument("--version", action="version", version=f"stoker {__version__}")
-    parser.set_defaults(parser=parser)  # for the command that writes its reference page
+    parser.set_defaults(whole=build_parser)  # for the commands that make the reference page
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for name in names:
+        importlib.import_module(f"stoker.cli.{name}").add_parser(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    args, unknown = build_parser().parse_known_args(arguments)  # argparse itself exits with 2
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    named = given[:1] if given and given[0] in COMMANDS else COMMANDS
+    args, unknown = build_parser(named).parse_known_args(given)  # argparse itself exits with 2
     if unknown:
         command = f"stoker {args.command}"
         print(f"{command}: unknown argument {unknown[0]}; see {command} --help", file=sys.stderr)
