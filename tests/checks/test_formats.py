@@ -22,6 +22,45 @@ def says(text: str) -> list[str]:
     return [str(problem) for problem in problems]
 
 
+TABLE = """
+metrics:
+  table_depth: {type: gauge, help: Depth, labels: [source, queue]}
+formats:
+  table:
+    reader: csv
+    keys: {depth: table_depth}
+    labels: {queue: queue}
+    sample: |
+      time,queue,depth
+      10:00:00,a,3
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("time,queue,depth", "time,queue,dept", "sample: table: the reader csv finds no depth in the sample; write"),
+        ("10:00:00,a,3", "10:00:00,a,b", "sample: table: the reader csv finds no depth in the sample; write"),
+        (
+            "{queue: queue}",
+            "{}",
+            "missing-label: table: table_depth has a label queue, and the format does not give it;",
+        ),
+        (
+            "{queue: queue}",
+            "{queu: queue}",
+            "unknown-label: table: none of its metrics has the label queu; did you mean",
+        ),
+        ("reader: csv", "reader: cvs", "unknown-reader: table: there is no reader cvs; did you mean csv?"),
+        ("reader: csv", "reader: dict", "labels: table: the reader dict reads no labels from columns; take them out"),
+        ("reader: csv", "kind: data", "no-reader: table: keys of a format is for its reader, and it has none; give it"),
+    ],
+)
+def test_a_format_with_a_reader_is_proved_by_its_sample(right: str, wrong: str, problem: str) -> None:
+    assert not says(TABLE)
+    assert any(problem in said for said in says(TABLE.replace(right, wrong)))
+
+
 def test_the_format_of_the_how_to_is_right_and_reads_its_line() -> None:
     pack, problems = pack_of(FORMAT)
     assert not list(problems)

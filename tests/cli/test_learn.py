@@ -164,6 +164,60 @@ LOGS: dict[str, tuple[list[str], dict[str, float]]] = {
         _lines(40, lambda n: f"[worker-{n % 3}] pool[{n % 13:3}] free=( {n * 5 % 17:2}) ratio = {n / 64:8.4f}"),
         {"job_free": 8, "job_ratio": 0.6094},
     ),
+    "CSV with comments, units, a header for each start and a column that tells things apart": (
+        [
+            line
+            for start in range(3)
+            for line in (
+                "# collected by a script, on two devices",
+                "timestamp, index, name, utilization.gpu [%], memory.used [MiB], power.draw [W], fan.speed [%]",
+                *(
+                    f"2026/11/20 1{start}:00:{n:02}.120, {n % 2}, Card 80GB, {n * 7 % 20} %, {n * 512} MiB, {300 + n}.5 W, [N/A]"
+                    for n in range(20)
+                ),
+            )
+        ],
+        {
+            'job_utilization_gpu_ratio{index="1"}': 0.13,
+            'job_memory_used_bytes{index="0"}': 18 * 512 * 2**20,
+            'job_power_draw_watts{index="0"}': 318.5,
+        },
+    ),
+    "semicolons and decimal commas": (
+        [
+            "Zeit;Schlange;Dauer (ms);Auslastung %;Stand",
+            *_lines(20, lambda n: f"20.11.2026 10:00:{n:02};{n * 3 % 17};1.23{n % 10},5;{n},5;gut"),
+        ],
+        {"job_schlange": 6, "job_dauer_seconds": 1.2395, "job_auslastung_ratio": 0.195},
+    ),
+    "tabs, the row's number without a name, empty cells": (
+        [
+            "\tbatch\treward\tkl\tval_score",
+            *_lines(20, lambda n: f"{n}\t{n * 7 % 20}\t{n / 4}\t1.5e-0{n % 5 + 1}\t{n / 8 if n % 10 == 0 else ''}"),
+        ],
+        {"job_batch": 13, "job_reward": 4.75, "job_kl": 1.5e-05, "job_val_score": 1.25},
+    ),
+    "CSV with quotation marks, in a log of a training program": (
+        [
+            *_lines(10, lambda n: f"{{'loss': {n}.5, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.5}}"),
+            '"rank","note, if any","entropy","steps/s"',
+            *_lines(20, lambda n: f'"{n % 2}","a, b","{n / 4}","{n + 0.5}"'),
+        ],
+        {'stoker_train_value{name="entropy"}': 4.75, "stoker_train_steps_per_second": 19.5, "stoker_train_loss": 9.5},
+    ),
+    "two tables and lines that are none": (
+        [
+            "one,two",
+            *_lines(9, lambda n: f"{n * 3},{n * 5 % 7}"),
+            "note: this is, I think, the end",
+            "three|four",
+            *_lines(9, lambda n: f"{n * 3}|{n * 5 % 7}"),
+            "hello, world",
+            "7 hours, 3 minutes",
+            *WORKER,
+        ],
+        {"job_one": 24, "job_two": 5, "job_three": 24, "job_four": 5, "job_queue_depth": 0},
+    ),
 }
 
 
@@ -188,7 +242,7 @@ def read(config: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> dict[st
     for row in map(json.loads, capsys.readouterr().out.splitlines()):
         labels = ",".join(
             f'{name}="{row["labels"][name]}"'
-            for name in ("name", "metric", "method", "route", "code", "event")
+            for name in ("name", "metric", "method", "route", "code", "event", "index")
             if name in row["labels"]
         )
         key = row["metric"] + (f"{{{labels}}}" if labels else "")

@@ -164,6 +164,19 @@ def test_ranks_of_one_log_have_their_own_series(tmp_path: Path) -> None:
     assert seen["stoker_train_reports_total{source=s,run=h-a,rank=1}"] == 2
 
 
+def test_a_table_goes_on_after_a_restart_however_long_it_is(tmp_path: Path) -> None:
+    log, state = tmp_path / "a.log", tmp_path / "state"
+    log.write_text("step,loss,note\n" + f"1,0.5,{'x' * 1000}\n" * 600)
+    followed = Followed(settings(tmp_path), state=state, formats=PACK.formats)
+    followed.turn()
+    followed.engine.save()
+    followed.kill()
+    with log.open("a") as file:
+        file.write("2,0.25,\n")
+    found = Followed(settings(tmp_path), state=state, formats=PACK.formats).turn()
+    assert [value for series, value in found.items() if series.startswith("stoker_train_loss{")] == [0.25]
+
+
 def test_a_restart_goes_on_where_the_last_life_was_saved(tmp_path: Path) -> None:
     logs, state = tmp_path / "logs", tmp_path / "state"
     logs.mkdir()

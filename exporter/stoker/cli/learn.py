@@ -123,12 +123,12 @@ def _learned(
     prose = [each for each in own if is_prose(each)]
     kept = [each for each in own if not is_prose(each)]
     guesser = Guesser(name, catalog, training=learner.training, priority=HIGH if guessed else LOW)
-    found = guesser.learn(kept)
+    found = guesser.learn(kept, learner.tables.tables())
     for each in found:
-        if each.template.count > 1 or each.event:
+        if each.reads:
             prove(each, guesser, catalog, line_length)
     # numbers that everybody knows before those of the user's own, the frequent before the rare
-    readable = [each for each in found if each.patterns and (each.template.count > 1 or each.event)]
+    readable = [each for each in found if each.reads]
     written = sorted(readable, key=lambda each: not each.metrics & set(catalog))[:most]
     written.sort(key=lambda each: -each.template.count)
     return Report(

@@ -95,7 +95,7 @@ class Report:
         written = {id(each) for each in self.written}
         others = [each for each in self.found if id(each) not in written]
         once = sum(1 for each in others if each.template.count == 1)
-        more = sum(each.template.count for each in others if each.patterns and each.template.count > 1)
+        more = sum(each.template.count for each in others if each.reads)
         return {
             "learned": sum(each.template.count for each in self.written),
             "read": sum(self.learner.read.values()),

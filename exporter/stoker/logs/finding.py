@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from stoker.logs.keys import bare
@@ -36,11 +37,12 @@ class Finding(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What a format gives its reader: gauge and unit by key, and the gauge for all other keys."""
+    """What a format gives its reader: gauge and unit by key, the gauge for all other keys, column by label."""
 
     metrics: Mapping[str, str]
     units: Mapping[str, str]
     others: str
+    labels: Mapping[str, str] = MappingProxyType({})
 
     def finding(self, key: str, text: str, line: int) -> Finding | None:
         """The finding of a key with a number as printed; None for a key that means nothing.
@@ -65,7 +67,8 @@ class Reader(Protocol):
     literals: ClassVar[tuple[str, ...]]
     """Texts of which a line must have one for the reader to be asked, unless it is awake.
 
-    A reader whose texts stand in many lines may have `expressions` as well: regular expressions of which one must be found.
+    A reader whose texts stand in many lines may have `expressions` as well: regular expressions of which one must be found; one
+    whose texts depend on the format has a class method `texts`, which gives those for its Keys.
     """
 
     def __init__(self, keys: Keys) -> None:

@@ -12,9 +12,9 @@ from stoker.documents import Position, nearest
 from stoker.logs.backtracking import backtracks
 from stoker.logs.finding import Keys
 from stoker.logs.formats_checks import check_pairs, check_pattern, check_words, place_of
+from stoker.logs.formats_readers import check_reader
 from stoker.logs.keys import bare, keys_regex, pairs
 from stoker.logs.literals import finder, required
-from stoker.logs.readers import READERS
 from stoker.logs.routes import fold
 from stoker.logs.units import FACTORS
 from stoker.logs.ways import Ways
@@ -185,15 +185,19 @@ def check_formats(formats: Mapping[str, FormatSpec], descs: Mapping[str, Desc], 
 
 
 def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledFormat:
-    if spec.reader is not None and spec.reader not in READERS:
-        right = nearest(spec.reader, READERS) or f"one of {', '.join(READERS)}"
-        problems.add(spec.at.value("reader"), "unknown-reader", f"{name}: there is no reader {spec.reader}", right)
     for metric in (*spec.keys.values(), *((spec.others,) if spec.others else ())):
         _desc(name, metric, "set", descs, place_of(metric, spec.at.value("keys")), problems)
     for unit in spec.units.values():
         _unit(name, unit, spec.at.value("units"), problems)
     if not spec.patterns and spec.reader is None:
         problems.add(spec.at.key("kind"), "reads-nothing", f"{name}: the format reads nothing", "give it patterns")
+    keys = Keys(
+        {str(key): str(metric) for key, metric in spec.keys.items()},
+        {str(key): str(unit) for key, unit in spec.units.items()},
+        str(spec.others or ""),
+        {str(label): str(column) for label, column in spec.labels.items()},
+    )
+    check_reader(name, spec, keys, descs, problems)
     when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None
     patterns = [_pattern(name, pattern, when, descs, problems) for pattern in spec.patterns]
     check_pairs(name, spec.patterns, problems)
@@ -204,11 +208,7 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         when=when,
         when_literals=required(when.pattern) if when else frozenset(),
         reader=str(spec.reader or ""),
-        keys=Keys(
-            {str(key): str(metric) for key, metric in spec.keys.items()},
-            {str(key): str(unit) for key, unit in spec.units.items()},
-            str(spec.others or ""),
-        ),
+        keys=keys,
         patterns=tuple(pattern for pattern in patterns if pattern is not None),
         guess=spec.guess,
         echo=spec.echo,

@@ -10,7 +10,7 @@ from stoker.logs.learn_guess import CHECKPOINT, EVENT, Guess, Learned, place_of,
 from stoker.logs.learn_known import EVAL, STEPS, VALUE, tells_training, trained
 from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_names import LEVELS, numbers, slug
-from stoker.logs.learn_patterns import add_patterns
+from stoker.logs.learn_patterns import add_patterns, add_reader
 from stoker.metrics.desc import BASE_UNITS, FOREIGN_UNITS
 from stoker.spec.declared import declare_one
 from stoker.spec.metric import MetricSpec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stoker.logs.learn import Template
+    from stoker.logs.learn_tables import Table
     from stoker.metrics import Desc
 
 LOW, HIGH = 20, 40
@@ -51,24 +52,29 @@ class Guesser:
         self.kind = "generic"
         self.metrics: dict[str, dict[str, Any]] = {}
 
-    def learn(self, templates: Iterable[Template]) -> list[Learned]:
-        """What each template gives; the kind of the log is decided from all of them."""
+    def learn(self, templates: Iterable[Template], tables: Iterable[Table] = ()) -> list[Learned]:
+        """What each template and each table gives; the kind of the log is decided from all of them."""
         templates = list(templates)
         found = [
             Learned(each, [Guess(number) for number in numbers(each, _header(each, templates))]) for each in templates
         ]
+        found += [Learned(each.template, [Guess(number) for number in each.numbers()], table=each) for each in tables]
         if self._training or any(self._trains(each) for each in found):
             self.kind = "training"
         elif any(status_of(each) is not None and place_of(each.template, Mask.METHOD) for each in found):
             self.kind = "inference"
         for each in found:
             self._guess(each)
+            if each.table is not None:
+                add_reader(each)
+                continue
             self._event(each)
             add_patterns(each, f"{self._name}_events_total")
         return found
 
     def document(self, learned: Iterable[Learned]) -> dict[str, Any]:
-        """The part `pack:` of a stoker.yaml."""
+        """The part `pack:` of a stoker.yaml; each table has a format of its own."""
+        learned = list(learned)
         patterns: dict[str, dict[str, Any]] = {}
         for each in learned:
             for pattern in each.patterns:
@@ -77,18 +83,22 @@ class Guesser:
                     patterns[key]["sample"] = list(dict.fromkeys([*patterns[key]["sample"], *pattern["sample"]]))[:3]
                 else:
                     patterns[key] = pattern
-        used = {name for each in patterns.values() for op in ("set", "inc", "observe") for name in each.get(op, ())}
+        used = {name for each in learned for name in each.metrics}
         metrics = {name: spec for name, spec in self.metrics.items() if name in used}
-        form = {
+        made = [
+            {**each, "sample": each["sample"][0] if len(each["sample"]) == 1 else each["sample"]}
+            for each in patterns.values()
+        ]
+        forms = [{"patterns": made}] if made else []
+        forms += [each.reader for each in learned if each.reader]
+        common = {
             "about": "learned from a log; check the names and the units",
             "kind": self.kind,
             "priority": self._priority,
-            "patterns": [
-                {**each, "sample": each["sample"][0] if len(each["sample"]) == 1 else each["sample"]}
-                for each in patterns.values()
-            ],
         }
-        return {**({"metrics": metrics} if metrics else {}), "formats": {self._name: form}}
+        names = [self._name, *(f"{self._name}_{number}" for number in range(2, len(forms) + 1))]
+        formats = {name: {**common, **form} for name, form in zip(names, forms, strict=False)}
+        return {**({"metrics": metrics} if metrics else {}), "formats": formats}
 
     def _trains(self, each: Learned) -> bool:
         text = str(each.template)
@@ -116,7 +126,7 @@ class Guesser:
                 if self.kind == "training" and not number.base:
                     guess.metric, guess.labels = VALUE, {"name": number.name}
                 else:
-                    self._own(guess)
+                    self._own(guess, each.table)
 
     def _train(self, guess: Guess, text: str, beside: frozenset[str]) -> bool:
         """Whether what the number is, or that it is nothing, is decided by what training programs print."""
@@ -139,8 +149,8 @@ class Guesser:
     def _labels(self) -> list[str]:
         return {"training": ["source", "run", "rank"], "inference": ["source", "service"]}.get(self.kind, ["source"])
 
-    def _own(self, guess: Guess) -> None:
-        """A metric of the user's own."""
+    def _own(self, guess: Guess, table: Table | None) -> None:
+        """A metric of the user's own; a table's has the labels that tell its rows apart, and is a gauge."""
         number = guess.number
         base = number.base if number.base in BASE_UNITS else ""
         words = [word for word in number.name.split("_") if word not in FOREIGN_UNITS and word != base]
@@ -148,13 +158,13 @@ class Guesser:
             words.pop()
         stem = "_".join(words or ["number"])
         # `latency=35ms`, and `processed 12 records in 35 ms`
-        timed = base == "seconds" and (_LATENCY.fullmatch(number.name) is not None or not number.key)
+        timed = table is None and base == "seconds" and (_LATENCY.fullmatch(number.name) is not None or not number.key)
         name = "_".join(filter(None, (self._name, stem, base)))
         said = f"{number.name.replace('_', ' ')}{' duration' if timed and not number.key else ''}"
         spec: dict[str, Any] = {
             "type": "histogram" if timed else "gauge",
             "help": f"{said.capitalize()} as the log says it",
-            "labels": self._labels(),
+            "labels": list(dict.fromkeys([*self._labels(), *(table.labels() if table is not None else ())])),
             **({"bounds": list(_BOUNDS)} if timed else {}),
         }
         old = self.metrics.get(name)

@@ -9,6 +9,7 @@ from typing import Any
 from stoker.logs.learn import Template
 from stoker.logs.learn_masks import MASKS, Mask
 from stoker.logs.learn_names import Number
+from stoker.logs.learn_tables import Table
 
 CHECKPOINT = "checkpoint"
 """The event that is counted as stoker_train_checkpoints_total."""
@@ -54,18 +55,32 @@ class Learned:
         guesses: its numbers.
         event: the label of the event that it tells of; empty for none.
         patterns: for the format, in the form of the spec.
+        table: the table in CSV that it is, where it is one.
+        reader: what a format needs besides patterns to read that, in the form of the spec; empty when no column is wanted.
     """
 
     template: Template
     guesses: list[Guess]
     event: str = ""
     patterns: list[dict[str, Any]] = field(default_factory=list)
+    table: Table | None = None
+    reader: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is a format for it that reads more than one line."""
+        return bool(self.patterns or self.reader) and (self.template.count > 1 or bool(self.event))
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Logs in which its metrics are."""
+        return (self.reader["sample"],) if self.reader else (self.template.sample, self.template.last)
 
     @property
     def metrics(self) -> set[str]:
         """What its patterns write."""
         return {name for each in self.patterns for op in ("set", "inc", "observe") for name in each.get(op, ())} | {
-            name for each in self.patterns for name in each.get("keys", {}).values()
+            name for each in (*self.patterns, self.reader) for name in each.get("keys", {}).values()
         }
 
 

@@ -10,6 +10,7 @@ from stoker.logs.interpreter import Interpreter
 from stoker.logs.learn import Miner
 from stoker.logs.learn_masks import Mask
 from stoker.logs.learn_names import IDS, LEVELS
+from stoker.logs.learn_tables import Tables
 from stoker.logs.unwrap import messages, unwrap
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class LogLearner:
 
     Attributes:
         miner: has the templates; those of lines that a format reads are in a group of its name.
+        tables: has the tables in CSV, whose lines are in no template.
         lines: not empty ones.
         read: lines that gave something, by format.
         silent: lines that belong to a format and gave nothing of their own, such as those of a traceback.
@@ -53,6 +55,7 @@ class LogLearner:
         self._line_length = line_length
         self._clock = clock
         self.miner = Miner()
+        self.tables = Tables(self._mine)
         self.lines = 0
         self.silent = 0
         self.read: Counter[str] = Counter()
@@ -66,6 +69,7 @@ class LogLearner:
     def end(self) -> None:
         """The stream has ended; another one may follow."""
         self._stream.flush()
+        self.tables.end()
         self.lines += self._stream.stats.lines
         self.errors += self._stream.stats.errors
         self._stream = self._open()
@@ -100,7 +104,9 @@ class LogLearner:
             self.silent += 1
 
     def _unread(self, text: str) -> None:
-        text = unwrap(text)[1]
+        self.tables.add(unwrap(text)[1])
+
+    def _mine(self, text: str) -> None:
         for each in _inner(text) if text.endswith(("}", '"')) or '="' in text else (text,):
             self.miner.add(each)
 

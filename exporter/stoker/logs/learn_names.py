@@ -53,6 +53,8 @@ _RATE = re.compile(
     r"\s?(?P<what>tok(?:en)?s?|samples?|imgs?|images?|it(?:er)?s?|steps?|req(?:uest)?s?|rows?|records?|lines?|msgs?|messages?|ops|frames|docs|files|events|examples|batches)/(?:s(?:ec(?:ond)?)?)\b",
     re.IGNORECASE,
 )
+# tok/s   rows_per_sec
+_PER = re.compile(r"(?:/|[_ ]per[_ ])s(?:ec(?:ond)?)?$", re.IGNORECASE)
 _FULL = {
     "tok": "tokens",
     "token": "tokens",
@@ -229,7 +231,7 @@ def numbers(template: Template, columns: Sequence[str] = ()) -> list[Number]:
     if not template.has_words:
         named = columns or [f"column_{place + 1}" for place in range(len(template.words))]
         return [
-            Number(place, slot, name, "", _printed_unit(slot, ""), _why_not(name, slot, ""))
+            Number(place, slot, name, "", _printed_unit(slot, ""), why_not(name, slot, ""))
             for place, slot in sorted(template.slots.items())
             if (name := slug(named[place[0]])) and not place[1]
         ]
@@ -255,15 +257,23 @@ def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier
         return Number(place, slot, f"{earlier[-1].name}_planned", "", "", "" if slot.count else "no number")
     name, key = _name(before, after)
     unit = _printed_unit(slot, after)
-    if not name.endswith(" per second") and (suffix := SUFFIX.search(name)):
-        if suffix.start() or not unit:
-            name = name[: suffix.start()] or KINDS.get(BASES.get(UNITS[suffix["unit"].lower()], ""), "value")
-        unit = unit or UNITS[suffix["unit"].lower()]
+    name, unit = without_unit(name, unit)
     if not name and BASES.get(unit) == "seconds":
         name = _verb(before) or "duration"
     # words in another script than a metric's name may have: somebody will rename it
     name = slug(name) or (f"value_{len(earlier) + 1}" if key else "")
-    return Number(place, slot, name, key, unit, _why_not(name, slot, before))
+    return Number(place, slot, name, key, unit, why_not(name, slot, before))
+
+
+def without_unit(name: str, unit: str) -> tuple[str, str]:
+    """(the name without the unit at its end, the unit that is printed behind the number, or else that one)."""
+    suffix = SUFFIX.search(name)
+    if suffix is None or _PER.search(name):
+        return name, unit
+    said = UNITS[suffix["unit"].lower()]
+    if suffix.start() or not unit:
+        name = name[: suffix.start()] or KINDS.get(BASES.get(said, ""), "value")
+    return name, unit or said
 
 
 def _name(before: str, after: str) -> tuple[str, str]:
@@ -320,7 +330,8 @@ def _verb(before: str) -> str:
     return next((word for word in reversed(words) if word.endswith(("ed", "ing")) and word not in LEVELS), "")
 
 
-def _why_not(name: str, slot: Slot, before: str) -> str:
+def why_not(name: str, slot: Slot, before: str = "") -> str:
+    """Why the numbers of a place are no measurement; empty when they are one."""
     last = name.rsplit("_", 1)[-1]
     if not slot.count and not slot.nonfinite:
         return "no number"

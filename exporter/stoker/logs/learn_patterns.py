@@ -44,6 +44,34 @@ def add_patterns(each: Learned, events: str) -> None:
     each.patterns += [_pattern(each, events, [guess], []) for guess in labelled if guess not in by_key]
 
 
+def add_reader(each: Learned) -> None:
+    """Give a table what the reader of CSV needs."""
+    table = each.table
+    assert table is not None
+    taken: set[tuple[str, ...]] = set()
+    wanted: list[Guess] = []
+    for guess in each.guesses:
+        what = (guess.metric, *guess.labels.values())
+        if what in taken:
+            guess.metric = ""  # two columns of one metric: the first is it
+        elif guess.metric:
+            taken.add(what)
+            wanted.append(guess)
+    if not wanted:
+        return
+    own = any(not guess.metric.startswith("stoker_") for guess in wanted)
+    labels = {label: column for label, column in table.labels().items() if own or label == "rank"}
+    units = {guess.number.key: guess.number.unit for guess in wanted if guess.number.unit not in ("", "W", "C", "J")}
+    columns = [guess.number.key for guess in wanted]
+    each.reader.update(
+        reader="csv",
+        keys={guess.number.key: guess.metric for guess in wanted},
+        **({"units": units} if units else {}),
+        **({"labels": labels} if labels else {}),
+        sample=table.sample(columns),
+    )
+
+
 def _pattern(each: Learned, events: str, guesses: list[Guess], by_key: list[Guess]) -> dict[str, Any]:
     """A pattern that reads `guesses` by their place and `by_key` by their keys; the first of a template tells of its event."""
     template = each.template

@@ -22,8 +22,9 @@ _NONFINITE = "stoker_train_nonfinite_total"
 
 def prove(learned: Learned, guesser: Guesser, descs: Mapping[str, Desc], line_length: int) -> None:
     """Take away the patterns of a template when one of them does not hold."""
-    if learned.patterns and not _holds(learned, guesser, descs, line_length):
+    if (learned.patterns or learned.reader) and not _holds(learned, guesser, descs, line_length):
         learned.patterns.clear()
+        learned.reader.clear()
         learned.event = ""
         for guess in learned.guesses:
             guess.metric = ""
@@ -41,11 +42,6 @@ def _holds(learned: Learned, guesser: Guesser, descs: Mapping[str, Desc], line_l
     if problems.found:
         return False
     reader = Interpreter(formats, line_length=line_length, timezone=None, clock=lambda: 0.0)
-    template = learned.template
-    found = {
-        each.metric
-        for line in (template.sample, template.last)
-        for each in reader.feed(line.encode("utf-8", "replace") + b"\n")
-    }
+    found = {each.metric for text in learned.samples for each in reader.feed(text.encode("utf-8", "replace") + b"\n")}
     promised = {metric for metric in learned.metrics if metric not in found}
     return not promised or _NONFINITE in found

@@ -53,10 +53,11 @@ class Ways:
             if each.reader:
                 self.readers[place] = len(self.all)
                 reader = READERS[each.reader]
-                for expression in getattr(reader, "expressions", map(re.escape, reader.literals)):
+                texts = reader.texts(each.keys) if hasattr(reader, "texts") else reader.literals
+                for expression in getattr(reader, "expressions", map(re.escape, texts)):
                     self.all.append(Way(place, None))
                     self.quick.append(None)
-                    literals.append(frozenset(reader.literals))
+                    literals.append(frozenset(texts))
                     expressions.append(signature(expression))
             for pattern in each.patterns:
                 self.all.append(Way(place, pattern))

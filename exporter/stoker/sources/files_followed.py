@@ -21,6 +21,8 @@ COMPRESSED = (".gz", ".zst", ".xz", ".bz2")
 PAUSE = 5.0
 """Seconds after which a line without end is one, when nobody can go on with it."""
 _CONTEXT = 262_144
+_HEADER = 4096
+"""Bytes at the beginning of a file in which a table has the names of its columns."""
 
 
 class FollowedFile(Progress):
@@ -68,10 +70,15 @@ class FollowedFile(Progress):
         self._known = self._place(self._known)
 
     def before(self, size: int) -> bytes:
-        """Up to `size` bytes in front of where reading began, from the beginning of a line on."""
+        """Up to `size` bytes in front of where reading began, from the beginning of a line on; first those lines of the file that may name
+        the columns of all others.
+        """
         start = max(0, self.start - size)
         data = os.pread(self.descriptor, self.start - start, start)
-        return data.lstrip(b"\0") if start == 0 else data[data.find(b"\n") + 1 :]
+        if start == 0:
+            return data.lstrip(b"\0")
+        first = os.pread(self.descriptor, min(_HEADER, start), 0).lstrip(b"\0")
+        return first[: first.rfind(b"\n") + 1] + data[data.find(b"\n") + 1 :]
 
     def former(self, size: int) -> bytes:
         """The last `size` bytes of the file that had this name before a rotation, by its name and age; empty where there is none."""

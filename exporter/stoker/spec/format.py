@@ -77,6 +77,14 @@ class FormatSpec:
     )
     keys: dict[str, str] = setting(factory=dict, doc="For a reader: key in the line to gauge.")
     units: dict[str, str] = setting(factory=dict, doc="For a reader: key to the unit it is printed in.")
+    labels: dict[str, str] = setting(
+        factory=dict,
+        doc="For the reader `csv`: label to the column that has its value, for metrics that declare the label.",
+    )
+    sample: str | tuple[str, ...] = setting(
+        (),
+        doc="For a reader: logs, each of whole lines; the check has the reader find in them every key of the format.",
+    )
     others: str | None = setting(None, doc="For a reader: gauge with a label `name` for numbers under any other key.")
     guess: bool = setting(
         False,
