@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stoker.logs.engine_source import FindFiles
     from stoker.logs.store_runs import Watch
     from stoker.metrics import Sample
+    from stoker.spec.pack import Pack
 
 WATCHES: dict[str, Callable[[SourceSettings], Watch]] = {"stoker_train_": RunWatch, "stoker_serve_": ServiceWatch}
 PACK = load_pack(alerts=False)
@@ -103,6 +104,7 @@ class Followed:
         identify: see LogEngine.
         formats: see FORMATS.
         find: see LogEngine.
+        pack: with its own metrics and formats, in place of the shipped metrics and `formats`.
     """
 
     def __init__(
@@ -114,16 +116,18 @@ class Followed:
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
         formats: Mapping[str, FormatSpec] = FORMATS,
         find: FindFiles = lambda *_: None,
+        pack: Pack | None = None,
     ) -> None:
         self.clock = clock or Clock(1_700_000_000.0)
         problems = Problems()
-        compiled = compile_formats(formats, "auto", DESCS, problems)
+        descs = DESCS if pack is None else pack.catalog
+        compiled = compile_formats(formats if pack is None else pack.formats, "auto", descs, problems)
         assert not problems.found, list(problems)
         self.engine = LogEngine(
             Settings(sources=tuple(sources), limits=limits or Limits()),
             {str(each.name): compiled for each in sources},
-            PACK.metrics,
-            DESCS,
+            (pack or PACK).metrics,
+            descs,
             watches=WATCHES,
             identify=identify,
             find=find,

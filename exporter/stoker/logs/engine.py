@@ -13,6 +13,7 @@ from stoker.logs.engine_source import FindFiles, Source
 from stoker.logs.origin_ingest import Ingest
 from stoker.logs.state import StateFile
 from stoker.logs.store import Store
+from stoker.logs.store_tables import own_zeros
 from stoker.metrics import Sample, own
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ class LogEngine:
         self._first_turn = threading.Event()
         for compiled in formats.values():
             _ = compiled.ways.scanner  # made before the first line is read
+        own = {name: tuple(own_zeros(compiled, metrics)) for name, compiled in formats.items()}
         kinds = {each.name: each.kind for compiled in formats.values() for each in compiled.formats}
 
         def build() -> tuple[Store, list[Source]]:
-            store = Store(metrics, descs, settings.limits, kinds, watches, identify)
+            store = Store(metrics, descs, settings.limits, kinds, watches, identify, own)
             return store, [
                 Source(
                     each,

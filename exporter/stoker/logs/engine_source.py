@@ -91,6 +91,7 @@ class Source:
         self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
         self._gaps = LongestGap()
         self._alive_line: float | None = None
+        store.expect(self.name, self.totals.errors)
         self._finder = find(settings, self.totals.errors)
         intake = Intake(
             settings,

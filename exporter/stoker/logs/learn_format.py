@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stoker.logs.learn import Template
+    from stoker.logs.learn_names import Number
     from stoker.logs.learn_tables import Table
     from stoker.metrics import Desc
 
@@ -117,7 +118,7 @@ class Guesser:
         for guess in each.guesses:
             number = guess.number
             if guess is status:
-                guess.metric, guess.op = ("stoker_serve_requests_total" if served else self._responses()), "inc"
+                guess.metric, guess.op = ("stoker_serve_requests_total" if served else self._responses(number)), "inc"
             elif served and _LATENCY.fullmatch(number.name) and number.base in ("", "seconds"):
                 guess.metric, guess.op = "stoker_serve_request_seconds", "observe"
             elif self.kind == "training" and self._train(guess, text, beside):
@@ -192,10 +193,17 @@ class Guesser:
         self.metrics.setdefault(name, spec)
         return True
 
-    def _responses(self) -> str:
+    def _responses(self, status: Number) -> str:
+        """The counter of answers, which exists at 0 for the codes that are known to come."""
         name = f"{self._name}_responses_total"
         labels = [*self._labels(), "code"]
-        self._declare(name, {"type": "counter", "help": "Answers by status code", "labels": labels})
+        self._declare(
+            name, {"type": "counter", "help": "Answers by status code", "labels": labels, "zero": {"code": []}}
+        )
+        known = self.metrics[name]["zero"]["code"]
+        known += [
+            code for code in dict.fromkeys((f"{status.slot.low:.0f}", f"{status.slot.high:.0f}")) if code not in known
+        ]
         return name
 
     def _event(self, each: Learned) -> None:

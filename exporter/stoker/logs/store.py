@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from math import isfinite
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.config.settings import SourceSettings
@@ -16,7 +17,7 @@ from stoker.logs.identity import Identity, decimal, printable
 from stoker.logs.state import finite
 from stoker.logs.store_runs import Labels, Subject, Watch
 from stoker.logs.store_series import Buckets, Number, Series
-from stoker.logs.store_tables import FAMILIES, LAST_EVENT, zeros
+from stoker.logs.store_tables import FAMILIES, LAST_EVENT, Zero, zeros
 from stoker.metrics import Desc, Kind, Sample
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Store:
         kinds: kind of each log format, by name.
         watches: makes the detectors of a family (`stoker_train_`, `stoker_serve_`) for a source.
         identify: index and uuid of the GPU at a PCI address, where it is known.
+        own: by source, the counters of its formats that exist before their first event and are of no family.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class Store:
         kinds: Mapping[str, str],
         watches: Mapping[str, Callable[[SourceSettings], Watch]],
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
+        own: Mapping[str, tuple[Zero, ...]] = MappingProxyType({}),
     ) -> None:
         self._metrics = metrics
+        self._own = own
         self._descs = descs
         self._limits = limits
         self._kinds = kinds
@@ -93,6 +97,12 @@ class Store:
         self._parts: Counter[str] = Counter()
         self._zeros = {kind: tuple(zeros(kind, metrics, descs)) for kind in FAMILIES}
         self.age = 0
+
+    def expect(self, source: str, errors: Counter[str]) -> None:
+        """Let the counters of a source exist whose labels are known before its first line."""
+        for zero in self._own.get(source, ()):
+            if not zero.kind:
+                self._get(zero.desc, {**zero.labels, "source": source}, None, errors)
 
     def apply(  # noqa: PLR0912 - the one loop that every observation goes through, where a call costs as much as the work
         self, stream: Stream, observations: Iterable[Observation], now: float
@@ -225,12 +235,13 @@ class Store:
         """Let what may be counted exist before it is, from the first line of the format's kind."""
         kind = self._kinds.get(name, "")
         part = _part(subject.family, labels)
-        if (kind, part) in subject.zeroed or kind not in self._zeros:
+        if (kind, part) in subject.zeroed:
             return
         subject.zeroed.add((kind, part))
-        if FAMILIES[kind] == "stoker_train_" and part not in subject.watches and "stoker_train_" in self._makers:
+        if FAMILIES.get(kind) == "stoker_train_" and part not in subject.watches and "stoker_train_" in self._makers:
             subject.watches[part] = self._makers["stoker_train_"](stream.settings)
-        for desc, extra in self._zeros[kind]:
+        own = [(each.desc, each.labels) for each in self._own.get(subject.source, ()) if each.kind == kind]
+        for desc, extra in (*self._zeros.get(kind, ()), *own):
             watch = subject.watches.get(part)
             if watch is None or desc.name not in watch.owns:
                 whole = {label: extra.get(label, labels.get(label, "")) for label in desc.labels}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.metrics import Desc, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from stoker.logs.formats import CompiledFormats
     from stoker.spec.metric import MetricSpec
 
 STORE_LABELS = frozenset({"source", "run", "rank", "service", "engine"})
@@ -32,6 +33,41 @@ LAST_EVENT = {
     "stoker_host_kernel_errors_total": "stoker_host_kernel_error_last_timestamp_seconds",
 }
 """Counter to the gauge with the time of its last event; both have the same labels."""
+
+
+class Zero(NamedTuple):
+    """A counter that exists before its first event.
+
+    Attributes:
+        kind: of the log format with whose first line in a run or a service it does; empty where it does from the start.
+        desc: the metric.
+        labels: besides those that the store adds.
+    """
+
+    kind: str
+    desc: Desc
+    labels: dict[str, str]
+
+
+def own_zeros(formats: CompiledFormats, metrics: Mapping[str, MetricSpec]) -> Iterator[Zero]:
+    """The counters of a source's formats that are of no family, wherever a pattern or the metric says which label values there are."""
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    for each in formats.formats:
+        for pattern in each.patterns:
+            fixed = {label.name: (label.text,) for label in pattern.labels if not label.group and not label.mixed}
+            for action in (*pattern.actions, *pattern.elapsed):
+                desc = action.desc
+                if desc.kind is not Kind.COUNTER or desc.name.startswith(tuple(FAMILIES.values())):
+                    continue
+                known = {**(metrics[desc.name].zero if desc.name in metrics else {}), **fixed}
+                labels = [label for label in desc.labels if label not in STORE_LABELS]
+                if not all(label in known for label in labels):
+                    continue
+                for values in product(*(map(str, known[label]) for label in labels)):
+                    if (desc.name, values) not in seen:
+                        seen.add((desc.name, values))
+                        about = {"run", "service", "rank", "engine"} & set(desc.labels)
+                        yield Zero(each.kind if about else "", desc, dict(zip(labels, values, strict=True)))
 
 
 def zeros(

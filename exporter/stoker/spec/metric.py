@@ -18,6 +18,7 @@ class MetricSpec:
     bounds: tuple[float, ...] = setting((), doc="Upper bounds of a histogram's buckets, rising.")
     zero: dict[str, tuple[str, ...]] = setting(
         factory=dict,
-        doc="Label values at which a counter is exposed at 0 from a source's first line: `{kind: [oom, nccl]}`.",
+        doc="Label values at which a counter is exposed at 0 before its first event: `{kind: [oom, nccl]}`; values that a"
+        " pattern gives as fixed text need not be here.",
     )
     at: At = field(default_factory=At, compare=False, repr=False)
