@@ -205,6 +205,66 @@ LOGS: dict[str, tuple[list[str], dict[str, float]]] = {
         ],
         {'stoker_train_value{name="entropy"}': 4.75, "stoker_train_steps_per_second": 19.5, "stoker_train_loss": 9.5},
     ),
+    "a database's log": (
+        _lines(
+            40,
+            lambda n: (
+                f"2026-11-20 10:00:{n:02}.091 UTC [{900 + n * 7 % 13}] "
+                + (
+                    f"LOG:  checkpoint complete: wrote {n * 3} buffers; write={n / 8} s, total={n / 4} s; distance={n * 8} kB"
+                    if n % 2
+                    else 'ERROR:  duplicate key value violates unique constraint "users_pkey"'
+                )
+            ),
+        ),
+        {
+            "job_buffers_wrote": 117,
+            "job_write_seconds": 4.875,
+            "job_total_seconds": 9.75,
+            "job_distance_bytes": 312e3,
+            'job_events_total{event="duplicate_key_value_violates_unique"}': 20,
+        },
+    ),
+    "thousands, and a number that does not say whether it is one": (
+        _lines(
+            40,
+            lambda n: (
+                f"Nov 20 10:00:{n:02} n1 etl[7]: loaded {n + 1},000 rows ({n + 1},123,456 bytes), quota {n * 3 % 7},5 in {n}.5s"
+            ),
+        ),
+        {"job_rows_loaded": 40000, "job_rows_bytes": 40123456, "job_loaded_seconds": 40, "job_quota": None},
+    ),
+    "ids of all kinds": (
+        _lines(
+            40,
+            lambda n: (
+                f"2026/11/20 10:00:{n:02} req 68e3c166-50b0-4081-83ca-082bb516c{n:03} from 192.168.6.{n}:40755 sha=0xaeee{n:04}"
+                f" mac=aa:bb:cc:{n + 10}:11:{n + 10} peer=fe80::{n + 10:x}:{n:x} v2.{n}.1 took {n * 3 % 17}ms"
+            ),
+        ),
+        {"job_took_seconds": 40},
+    ),
+    "Chinese": (
+        _lines(
+            40,
+            lambda n: (
+                f"2026年11月20日 10:00:{n:02} 第 {n} 轮: 损失: {3 - n / 100:.4f}, 准确率: {n / 2:.1f}%, 耗时: {n / 8} 秒"
+            ),
+        ),
+        {
+            "stoker_train_loss": 2.61,
+            'stoker_train_value{name="accuracy"}': 0.195,
+            'stoker_train_value{name="duration_seconds"}': 4.875,
+        },
+    ),
+    "a collector of garbage, with its uptime in front": (
+        _lines(40, lambda n: f"[{n * 1.5:.3f}s][info][gc] GC({n}) Pause Young {200 + n}M->{n}M(1024M) {n / 8}ms"),
+        {"job_duration_seconds": 40},
+    ),
+    "rates and units between words": (
+        _lines(40, lambda n: f"scored {n * 3 % 17} items, {n + 0.5} items/s mem: {n * 5 % 9} MB depth: {n * 7 % 13}"),
+        {"job_items_scored": 15, "job_items_per_second": 39.5, "job_mem_bytes": 6e6, "job_depth": 0},
+    ),
     "two tables and lines that are none": (
         [
             "one,two",
@@ -316,6 +376,25 @@ def test_ids_times_and_what_only_counts_are_no_measurements(tmp_path: Path) -> N
     told = json.loads(learn("--json", str(written(tmp_path, lines))).stdout)
     numbers = {each["name"]: each["why_not"] for each in told["templates"][0]["numbers"]}
     assert numbers == {"request": "an id", "pid": "an id", "ts": "a time", "port": "an id", "spent": None}
+
+
+TIMES = (
+    "2026-11-20T10:00:{:02}+02:00", "2026-11-20 10:00:{:02}.123 UTC", "17950000{:02}", "[17950000{:02}.123]", "20/Nov/2026:10:00:{:02} +0000",
+    "Fri Nov 20 10:00:{:02} 2026", "Nov 20 10:00:{:02}", "11-20 10:00:{:02}.123", "20261120T1000{:02}Z", "Fri, 20 Nov 2026 10:00:{:02} GMT",
+    "20261120 10:00:{:02}", "11/20/26 10:00:{:02} PM", "2026.11.20 10:00:{:02}", "2026年11月20日 10:00:{:02}", "20.11.2026 10:00:{:02}",
+    "10:00:{:02} AM", "1120 10:00:{:02}.123456",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_a_time_is_no_measurement_however_it_is_written(
+    time: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = _lines(40, lambda n: f"{time.format(n)} pool size={n * 3 % 17} wait={n * 7 % 13}.5ms")
+    assert main(["learn", "--json", str(written(tmp_path, lines))]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["pack"]["metrics"]) == ["job_size", "job_wait_seconds"]
+    assert told["templates"][0]["lines"] == 40
 
 
 def test_a_line_of_which_a_guessing_format_reads_the_loss_alone_is_learned_when_asked(

@@ -60,8 +60,8 @@ def test_what_varies_by_its_nature_is_no_number() -> None:
 
 
 def test_words_of_another_script_are_keys_whose_numbers_somebody_will_name() -> None:
-    (found,) = mined([f"队列长度: {n * 3 % 7}, 耗时={n}ms" for n in range(9)]).templates()
+    (found,) = mined([f"火星: {n * 3 % 7}, 耗时={n}ms" for n in range(9)]).templates()
     assert [(each.name, each.key, each.unit) for each in numbers(found)] == [
-        ("value_1", "队列长度", ""),
-        ("value_2", "耗时", "ms"),
+        ("value_1", "火星", ""),
+        ("duration", "耗时", "ms"),
     ]

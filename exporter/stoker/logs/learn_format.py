@@ -9,7 +9,7 @@ from stoker.errors import DescError
 from stoker.logs.learn_guess import CHECKPOINT, EVENT, Guess, Learned, place_of, status_of
 from stoker.logs.learn_known import EVAL, STEPS, VALUE, tells_training, trained
 from stoker.logs.learn_masks import ANY, MASKS, Mask
-from stoker.logs.learn_names import LEVELS, numbers, slug
+from stoker.logs.learn_names import LEVELS, STOP, numbers, slug
 from stoker.logs.learn_patterns import add_patterns, add_reader
 from stoker.metrics.desc import BASE_UNITS, FOREIGN_UNITS
 from stoker.spec.declared import declare_one
@@ -33,6 +33,8 @@ _LATENCY = re.compile(
 )
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _EVENT_WORDS = 5
+_ENDINGS = ("total", "count", "sum", "bucket", "created", "info")
+"""With which no gauge's name ends."""
 
 
 class Guesser:
@@ -155,13 +157,13 @@ class Guesser:
         number = guess.number
         base = number.base if number.base in BASE_UNITS else ""
         words = [word for word in number.name.split("_") if word not in FOREIGN_UNITS and word != base]
-        while words and words[-1] in ("total", "count", "sum", "bucket", "created", "info"):
-            words.pop()
+        if not base and words and words[-1] in _ENDINGS:
+            words.append("value") if len(words) == 1 else words.pop()
         stem = "_".join(words or ["number"])
         # `latency=35ms`, and `processed 12 records in 35 ms`
         timed = table is None and base == "seconds" and (_LATENCY.fullmatch(number.name) is not None or not number.key)
         name = "_".join(filter(None, (self._name, stem, base)))
-        said = f"{number.name.replace('_', ' ')}{' duration' if timed and not number.key else ''}"
+        said = f"{number.key if not number.key.isascii() else number.name.replace('_', ' ')}{' duration' if timed and not number.key else ''}"
         spec: dict[str, Any] = {
             "type": "histogram" if timed else "gauge",
             "help": f"{said.capitalize()} as the log says it",
@@ -217,13 +219,21 @@ class Guesser:
             return
         literal = [word for word in words if word and not re.search(f"[{MASKS}{ANY}=]", word) and word not in LEVELS]
         said = slug(" ".join(word for word in literal if re.search("[A-Za-z]{2}", word)))
-        name = "_".join([*(said.split("_")[:_EVENT_WORDS] if said else [level.lower() or "event"])])
+        name = _short(said) or level.lower() or "event"
         metric = f"{self._name}_events_total"
         labels = [*self._labels(), "event"]
         if metric in self.metrics or self._declare(
             metric, {"type": "counter", "help": "Events of which the log tells", "labels": labels}
         ):
             each.event = name
+
+
+def _short(said: str) -> str:
+    """The first words of what an event tells, each once, without the small words at the end."""
+    words = list(dict.fromkeys(said.split("_")))[:_EVENT_WORDS]
+    while words and words[-1] in STOP:
+        words.pop()
+    return "_".join(words)
 
 
 def _header(template: Template, others: Iterable[Template]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_slot import Slot
-from stoker.logs.learn_units import BASES, KINDS, SUFFIX, UNITS
+from stoker.logs.learn_units import BASES, CHINESE, KINDS, SUFFIX, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ LEVELS = frozenset(
         "fatal",
         "panic",
         "severe",
+        "LOG",
         "TRACE",
         "DEBUG",
         "INFO",
@@ -48,11 +49,13 @@ _KEY = re.compile(
     rf"""(?<![\w.{_VARIES}])(?P<words>[^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*(?: [^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*)*)["']?(?P<sep>\s*(?:=>|->|[:=])\s*|\s+|(?=[\[(<]))["'\[(<~$]{{0,2}}$"""
 )
 _OF = re.compile(rf"[{Mask.NUMBER}]\s*(?:/|of|out of)\s*$")
-_NOUN = re.compile(rf"\s+(?P<noun>[a-z][\w/-]*)(?!\s*[=:]?\s*[\w/.-]*[{_VARIES}=:])")
+_NOUN = re.compile(rf"\s+(?P<noun>[a-z][\w/-]*+)(?!\s*[=:]?\s*[\w/.-]*[{_VARIES}=:])")
 _RATE = re.compile(
-    r"\s?(?P<what>tok(?:en)?s?|samples?|imgs?|images?|it(?:er)?s?|steps?|req(?:uest)?s?|rows?|records?|lines?|msgs?|messages?|ops|frames|docs|files|events|examples|batches)/(?:s(?:ec(?:ond)?)?)\b",
+    r"\s?(?P<what>[a-z]{2,12}+(?<![kmg]b)(?<![kmg]ib)(?<!flops)(?<!flop)(?<!bytes))/(?:s(?:ec(?:ond)?)?)\b",
     re.IGNORECASE,
 )
+# 3,5 may be one number, written as in German, or two
+_COMMA = re.compile(rf"[{Mask.NUMBER}{Mask.QUANTITY}], | ,[{Mask.NUMBER}{Mask.QUANTITY}]")
 # tok/s   rows_per_sec
 _PER = re.compile(r"(?:/|[_ ]per[_ ])s(?:ec(?:ond)?)?$", re.IGNORECASE)
 _FULL = {
@@ -70,7 +73,7 @@ _FULL = {
     "msg": "messages",
     "msgs": "messages",
 }
-_STOP = frozenset(
+STOP = frozenset(
     [
         "in",
         "at",
@@ -104,6 +107,8 @@ _STOP = frozenset(
         "now",
     ]
 )
+_DONE = frozenset(("read", "wrote", "sent", "got", "found", "built", "kept", "lost", "made", "took", "sold", "left"))
+_MEASURED = (Mask.NUMBER, Mask.QUANTITY)
 _PACES = frozenset(("rate", "speed", "throughput", "pace"))
 _QUALIFIERS = frozenset(
     [
@@ -253,7 +258,7 @@ def numbers(template: Template, columns: Sequence[str] = ()) -> list[Number]:
 
 
 def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier: list[Number]) -> Number:
-    if earlier and _OF.search(before):
+    if earlier and earlier[-1].name and not earlier[-1].name.endswith("_planned") and _OF.search(before):
         return Number(place, slot, f"{earlier[-1].name}_planned", "", "", "" if slot.count else "no number")
     name, key = _name(before, after)
     unit = _printed_unit(slot, after)
@@ -262,7 +267,8 @@ def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier
         name = _verb(before) or "duration"
     # words in another script than a metric's name may have: somebody will rename it
     name = slug(name) or (f"value_{len(earlier) + 1}" if key else "")
-    return Number(place, slot, name, key, unit, why_not(name, slot, before))
+    why = "beside a comma" if _COMMA.search(f"{before[-2:]} {after[:2]}") else why_not(name, slot, before)
+    return Number(place, slot, name, key, unit, why)
 
 
 def without_unit(name: str, unit: str) -> tuple[str, str]:
@@ -281,29 +287,35 @@ def _name(before: str, after: str) -> tuple[str, str]:
     rate = _RATE.match(after)
     key = _KEY.search(before)
     words = key["words"].split() if key else []
+    if len(words) > 1 and before[: key.start() if key else 0].rstrip()[-1:] in tuple(_MEASURED):
+        words = words[_is_unit(words[0]) :]  # what the number before was printed in
     if key and key["sep"].strip() and not (rate is not None and words[-1].lower() in _PACES):
         taken = _phrase(
             words, before[: key.start()], tight="=" in key["sep"] and key["sep"].strip() == key["sep"], stated=True
         )
         return " ".join(taken), " ".join(taken)
-    if rate is not None and (not words or words[-1].lower() in _STOP | _PACES):
+    if rate is not None and (not words or words[-1].lower() in STOP | _PACES):
         what = rate["what"].lower()
         return f"{_FULL.get(what, what)} per second", ""
     noun = _NOUN.match(after)
-    what = noun["noun"] if noun and noun["noun"].lower() not in _STOP | set(UNITS) else ""
+    what = noun["noun"] if noun and noun["noun"].lower() not in STOP | set(UNITS) else ""
     last = words[-1] if words else ""
-    if not last or last.lower() in _STOP or last in LEVELS:
+    if not last or last.lower() in STOP or last in LEVELS:
         return what, ""
-    if what and last.endswith("ed"):
+    if what and (last.endswith("ed") or last.lower() in _DONE):
         return f"{what} {last}", ""
     taken = _phrase(words, before[: key.start()] if key else "", tight=False, stated=False)
     return " ".join(taken), " ".join(taken)
 
 
+def _is_unit(word: str) -> bool:
+    return word.lower() in UNITS or word.lower().endswith(("/s", "/sec"))
+
+
 def _phrase(words: list[str], before: str, *, tight: bool, stated: bool) -> list[str]:
     """The last words of a phrase that are a name: all of a short phrase, else the last with what qualifies it."""
     for place in range(len(words) - 1 - stated, -1, -1):
-        if words[place] in LEVELS or words[place].lower() in _STOP:
+        if words[place] in LEVELS or words[place].lower() in STOP:
             words = words[place + 1 :]
             break
     if not tight and len(words) <= _MOST_WORDS and (len(words) > 1 or not before):
@@ -320,7 +332,7 @@ def _printed_unit(slot: Slot, after: str) -> str:
     if slot.units:
         only = next(iter(slot.units)) if len(slot.units) == 1 else ""
         return {"%": "percent", "": "auto"}.get(only, "auto" if " " in only else only)
-    match = re.match(r"\s?([A-Za-z°µμ%]+(?:/s)?)(?![\w=:/])", after)
+    match = re.match(r"\s?([A-Za-z°µμ%]+(?:/s)?|毫秒|微秒|分钟|小时|秒)(?![\w=:/])", after)
     return UNITS.get(match[1].lower(), "") if match else ""
 
 
@@ -337,7 +349,7 @@ def why_not(name: str, slot: Slot, before: str = "") -> str:
         return "no number"
     if name in IDS or last in ("id", "pid", "port", "uuid", "idx", "index") or before.endswith(("#", "@")):
         return "an id"
-    if slot.is_time:
+    if slot.is_time or (slot.units == {"s"} and not before.strip("[( ") and not slot.falls and slot.count > 1):
         return "a time"
     if not slot.moves:
         return "always the same"
@@ -345,6 +357,8 @@ def why_not(name: str, slot: Slot, before: str = "") -> str:
 
 
 def slug(text: str) -> str:
-    """Lower-case words joined by underscores; `gradNorm` is grad_norm."""
+    """Lower-case words joined by underscores; `gradNorm` is grad_norm, and 学习率 learning_rate."""
+    if not text.isascii():
+        text = re.sub("|".join(CHINESE), lambda match: f" {CHINESE[match[0]]} ", text)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", text).replace("%", " percent ")
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

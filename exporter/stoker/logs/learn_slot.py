@@ -9,9 +9,15 @@ from stoker.logs.units import convert
 
 _SUFFIXES = 8
 _UNIT = re.compile(r"[^0-9.\s-]+")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _EPOCH = (1e9, 2.2e9)
 _STAMPS = (1.0, 1e3, 1e6, 1e9)
 """Parts of a second in which times since 1970 are printed."""
+
+
+def _grouped(text: str) -> float | None:
+    """The number of `1,234,567`; None for other texts."""
+    return float(text.replace(",", "")) if _GROUPED.fullmatch(text) else None
 
 
 class Slot:
@@ -40,7 +46,8 @@ class Slot:
         try:
             value = float(text)
         except ValueError:
-            read = self._with_unit(text)
+            read = _grouped(text)
+            read = self._with_unit(text) if read is None else read
             if read is None:
                 self.odd += 1
                 return
@@ -97,7 +104,7 @@ class Slot:
     @property
     def is_time(self) -> bool:
         """Whether they are seconds, or parts of one, since 1970."""
-        rises = self.count > 0 and self.falls <= self.count // 10
+        rises = self.count > 0 and self.falls <= self.count // 10 and not self.units
         return rises and any(_EPOCH[0] <= self.low / part and self.high / part < _EPOCH[1] for part in _STAMPS)
 
     def shown(self, value: float) -> float | int:

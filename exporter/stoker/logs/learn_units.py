@@ -25,12 +25,42 @@ UNITS = {
     **dict.fromkeys(("c", "°c", "celsius"), "C"),
     **dict.fromkeys(("j", "joules"), "J"),
     **dict.fromkeys(("tflops", "tflop/s", "tflops/s"), "TFLOP/s"),
+    "秒": "s",
+    "毫秒": "ms",
+    "微秒": "us",
+    "分钟": "min",
+    "小时": "h",
 }
 _OF_KEYS = frozenset(UNITS) - {"b", "w", "c", "j", "min", "tflops"}
 SUFFIX = re.compile(
     r"(?:^|[_ (./-])(?P<unit>" + "|".join(sorted(map(re.escape, _OF_KEYS), key=len, reverse=True)) + r")\)?$",
     re.IGNORECASE,
 )
+CHINESE = {
+    "损失": "loss",
+    "准确率": "accuracy",
+    "精度": "accuracy",
+    "学习率": "learning_rate",
+    "梯度范数": "grad_norm",
+    "训练": "train",
+    "验证": "val",
+    "评估": "eval",
+    "轮次": "epoch",
+    "步数": "step",
+    "步": "step",
+    "耗时": "duration",
+    "延迟": "latency",
+    "显存": "gpu_memory",
+    "内存": "memory",
+    "吞吐量": "throughput",
+    "吞吐": "throughput",
+    "队列长度": "queue_length",
+    "队列": "queue",
+    "请求": "requests",
+    "错误": "errors",
+    "总": "total",
+}
+"""What people print in Chinese and what it is called in a metric's name; a longer word stands before those in it."""
 BASES = {
     **dict.fromkeys(("s", "ms", "us", "µs", "μs", "ns", "min", "m", "h", "d"), "seconds"),
     **dict.fromkeys(("B", "KB", "kB", "KiB", "MB", "MiB", "GB", "GiB", "TiB"), "bytes"),

@@ -27,6 +27,7 @@ FACTORS: dict[str, float] = {
     "KB": 1e3,
     "MB": 1e6,
     "GB": 1e9,
+    "TB": 1e12,
     "TFLOP/s": 1e12,
     "TFLOPs": 1e12,
     "GFLOP/s": 1e9,
@@ -39,7 +40,7 @@ FACTORS: dict[str, float] = {
     "billion": 1e9,
 }
 """Factor to the base unit by the unit's usual spelling."""
-_PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?(ns|us|µs|μs|ms|min|[smhd]|%|[KMGT]i?B|[kKM](?![a-zA-Z])|B)")
+_PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?(ns|us|µs|μs|ms|min|[smhd]|%|[KMGT]i?B|kB|[kKM](?![a-zA-Z])|B)")
 
 
 def number(text: str) -> float:
