@@ -34,7 +34,7 @@ WORKER = _lines(
 )
 OWN = {"source", "run", "rank"}
 
-LOGS: dict[str, tuple[list[str], dict[str, float]]] = {
+LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
     "words around the numbers": (
         WORKER,
         {"job_records_processed": 147, "job_processed_seconds": 50, "job_queue_depth": 0},

@@ -257,7 +257,7 @@ class Sender(threading.Thread):
     def __init__(self, name: str, ports: list[int], bodies: int) -> None:
         super().__init__(daemon=True)
         self.stream, self.ports, self.bodies = name, ports, bodies
-        self.sent = 0
+        self.sent = self.tries = 0
         self.slowest = 0.0
 
     def run(self) -> None:
@@ -272,11 +272,16 @@ class Sender(threading.Thread):
 
     def _try(self, number: int) -> bool:
         body = LOSS * (number % 5 + 1)
+        self.tries += 1
         try:
             path = f"/ingest/push?stream={self.stream}"
             return push(self.ports[-1], path, body, Idempotency_Key=f"{number}", **TOKEN)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
+
+
+INTERRUPTIONS = 8
+"""Each comes a random number of requests after the one before, so that all of them come while there is something to send."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
@@ -290,15 +295,17 @@ def test_senders_that_retry_count_once_while_the_exporter_is_killed_or_reloads(
     try:
         for sender in senders:
             sender.start()
-        while any(sender.is_alive() for sender in senders):
-            time.sleep(0.2 + dice.random() / 5)
+        for _ in range(INTERRUPTIONS):
+            reached = sum(sender.tries for sender in senders) + dice.randrange(5, 40)
+            while sum(sender.tries for sender in senders) < reached and any(sender.is_alive() for sender in senders):
+                time.sleep(dice.random() / 200)
             program.process.send_signal(number)
             if number is signal.SIGKILL:
                 program.end()
                 program = start(tmp_path)
                 ports.append(program.port)
         for sender in senders:
-            sender.join()
+            sender.join(PATIENCE)
         assert program.value(LINES) == str(sum(sender.sent for sender in senders))
         assert not [line for line in program.lines if "Traceback" in line]
         print(f"slowest {max(sender.slowest for sender in senders):.2f} s, {len(ports)} lives")

@@ -36,15 +36,7 @@ def required(regex: str) -> frozenset[str]:
 
 def finder(regex: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
     """The search of an expression, made faster where it can only match at the beginning, or where a certain text stands."""
-    tree = parsed(regex.pattern)
-    at, lead = None, ""
-    for code, argument in tree:
-        if code is codes.LITERAL:
-            lead += chr(argument)
-        elif lead or code is not codes.AT:
-            break
-        else:
-            at = at or argument
+    at, lead = _beginning(regex.pattern)
     match, search = regex.match, regex.search
     far = FAR if taking(regex.pattern) < MOST else FAR // 8
     if at in (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING) and not regex.flags & re.MULTILINE:
@@ -62,6 +54,20 @@ def finder(regex: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
         return None
 
     return find
+
+
+@lru_cache(maxsize=KEPT)
+def _beginning(regex: str) -> tuple[Any, str]:
+    """(the anchor at which an expression begins, the text after it)."""
+    at, lead = None, ""
+    for code, argument in parsed(regex):
+        if code is codes.LITERAL:
+            lead += chr(argument)
+        elif lead or code is not codes.AT:
+            break
+        else:
+            at = at or argument
+    return at, lead
 
 
 def _best(tree: Any) -> frozenset[str]:  # noqa: ANN401 - the parser's own type
