@@ -261,6 +261,28 @@ LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
         _lines(40, lambda n: f"[{n * 1.5:.3f}s][info][gc] GC({n}) Pause Young {200 + n}M->{n}M(1024M) {n / 8}ms"),
         {"job_duration_seconds": 40},
     ),
+    "words that tell a state, words that tell things apart, and free text": (
+        _lines(
+            60,
+            lambda n: (
+                f"2026-11-20 10:00:{n:02} INFO job done queue={('fast', 'slow')[n % 2]} took={n * 3 % 17}ms"
+                f" state={('ok', 'failed', 'skipped')[n % 3]} by={'abcdefghijklmnopqrstu'[n % 20]}x"
+            ),
+        )
+        + _lines(
+            60,
+            lambda n: (
+                f"2026-11-20 10:00:{n:02} link {'xyz'[n % 3]}q is {('up', 'down', 'degraded')[n % 3]} after {n} ms"
+            ),
+        ),
+        {
+            'job_state_total{state="ok"}': 20,
+            'job_state_total{state="failed"}': 20,
+            'job_status_total{status="down"}': 20,
+            "job_took_seconds": 60,
+            'job_queue_total{queue="fast"}': None,
+        },
+    ),
     "rates and units between words": (
         _lines(40, lambda n: f"scored {n * 3 % 17} items, {n + 0.5} items/s mem: {n * 5 % 9} MB depth: {n * 7 % 13}"),
         {"job_items_scored": 15, "job_items_per_second": 39.5, "job_mem_bytes": 6e6, "job_depth": 0},
@@ -302,7 +324,7 @@ def read(config: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> dict[st
     for row in map(json.loads, capsys.readouterr().out.splitlines()):
         labels = ",".join(
             f'{name}="{row["labels"][name]}"'
-            for name in ("name", "metric", "method", "route", "code", "event", "index")
+            for name in ("name", "metric", "method", "route", "code", "event", "index", "state", "status")
             if name in row["labels"]
         )
         key = row["metric"] + (f"{{{labels}}}" if labels else "")

@@ -66,6 +66,9 @@ class Report:
             yield f"{each.template.count:>9,}  {_cut(str(each.template))}"
             rows = [_row(guess) for guess in each.guesses]
             rows += [("event", each.event, "counted", "")] if each.event else []
+            rows += (
+                [(each.state[0].label, each.state[1], "counted", ", ".join(each.state[0].seen))] if each.state else []
+            )
             widths = [max(len(row[column]) for row in rows) for column in range(3)]
             for row in rows:
                 yield f"{'':13}{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]}".rstrip()

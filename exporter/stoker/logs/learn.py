@@ -26,6 +26,8 @@ _CROWD = 48
 """Templates that differ in one word only before that word is no name."""
 _FULL = 64
 """Templates with which a new text is compared."""
+_VALUES = 9
+"""Different texts of a word that are remembered: a few make a state, more make a name."""
 _FIRST = 100
 """First words that are told apart among templates of one length."""
 _NUMBERS = (Mask.NUMBER, Mask.QUANTITY)
@@ -50,6 +52,7 @@ class Template:
         group: the format that reads it; empty when none does.
         words: of the line; ANY where it differs.
         texts, wild: the words' texts, and how many of them are ANY.
+        values: the first few texts of each word that differs, by its place.
         slots: what varies, by the number of its word and of the mask in that.
         count: lines.
         sample, last: the first line and the last one.
@@ -57,13 +60,14 @@ class Template:
         padded: whether blanks stand between `=`, `[` or `(` and what varies, in some of the lines.
     """
 
-    __slots__ = ("count", "gone", "group", "last", "padded", "sample", "slots", "texts", "wild", "words")
+    __slots__ = ("count", "gone", "group", "last", "padded", "sample", "slots", "texts", "values", "wild", "words")
 
     def __init__(self, group: str, words: list[Word], text: str) -> None:
         self.group = group
         self.words = words
         self.texts = [word.text for word in words]
         self.wild = 0
+        self.values: dict[int, set[str]] = {}
         self.slots: dict[tuple[int, int], Slot] = {
             (place, number): Slot()
             for place, word in enumerate(words)
@@ -161,6 +165,8 @@ class Miner:
             naming = _naming(each.words, strict=False)
             if _likeness(into, each.texts, naming, strict=False):
                 _widen(into, each.words)
+                for word, values in each.values.items():
+                    into.values.setdefault(word, set()).update(values)
                 into.count += each.count
                 into.padded = into.padded or each.padded
                 for place, slot in each.slots.items():
@@ -247,6 +253,10 @@ def _naming(words: list[Word], *, strict: bool) -> list[int]:
 def _widen(template: Template, words: list[Word]) -> None:
     """A wildcard wherever the words differ."""
     for place, (one, other) in enumerate(zip(template.words, words, strict=True)):
+        if ANY in (one.text, other.text) or one.text != other.text:
+            seen = template.values.setdefault(place, set())
+            if len(seen) < _VALUES:
+                seen.update({one.text, other.text} - {ANY})
         if one.text not in (other.text, ANY):
             template.words[place] = Word(ANY, one.apart)
             template.texts[place] = ANY

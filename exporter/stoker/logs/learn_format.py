@@ -11,6 +11,7 @@ from stoker.logs.learn_known import EVAL, STEPS, VALUE, tells_training, trained
 from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_names import LEVELS, STOP, numbers, slug
 from stoker.logs.learn_patterns import add_patterns, add_reader
+from stoker.logs.learn_states import state_of
 from stoker.metrics.desc import BASE_UNITS, FOREIGN_UNITS
 from stoker.spec.declared import declare_one
 from stoker.spec.metric import MetricSpec
@@ -72,6 +73,7 @@ class Guesser:
                 add_reader(each)
                 continue
             self._event(each)
+            self._state(each)
             add_patterns(each, f"{self._name}_events_total")
         return found
 
@@ -207,6 +209,19 @@ class Guesser:
             code for code in dict.fromkeys((f"{status.slot.low:.0f}", f"{status.slot.high:.0f}")) if code not in known
         ]
         return name
+
+    def _state(self, each: Learned) -> None:
+        """Count the lines by the state that they tell; answers of a server have their code for that."""
+        state = state_of(each.template)
+        if state is None or any(guess.op == "inc" for guess in each.guesses):
+            return
+        name = f"{self._name}_{state.label}_total"
+        labels = [*self._labels(), state.label]
+        spec = {"type": "counter", "help": f"Lines by {state.label}", "labels": labels, "zero": {state.label: []}}
+        if self._declare(name, spec):
+            each.state = state, name
+            known = self.metrics[name]["zero"][state.label]
+            known += [value for value in state.seen if value not in known]
 
     def _event(self, each: Learned) -> None:
         words = [word.text.strip("[](){}:-|,.;!\"'") for word in each.template.words]

@@ -9,6 +9,7 @@ from typing import Any
 from stoker.logs.learn import Template
 from stoker.logs.learn_masks import MASKS, Mask
 from stoker.logs.learn_names import Number
+from stoker.logs.learn_states import State
 from stoker.logs.learn_tables import Table
 
 CHECKPOINT = "checkpoint"
@@ -54,6 +55,7 @@ class Learned:
         template: the template.
         guesses: its numbers.
         event: the label of the event that it tells of; empty for none.
+        state: the word that tells a state, and the counter of lines by state.
         patterns: for the format, in the form of the spec.
         table: the table in CSV that it is, where it is one.
         reader: what a format needs besides patterns to read that, in the form of the spec; empty when no column is wanted.
@@ -62,6 +64,7 @@ class Learned:
     template: Template
     guesses: list[Guess]
     event: str = ""
+    state: tuple[State, str] | None = None
     patterns: list[dict[str, Any]] = field(default_factory=list)
     table: Table | None = None
     reader: dict[str, Any] = field(default_factory=dict)

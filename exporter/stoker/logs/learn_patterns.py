@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stoker.logs.learn import Template
     from stoker.logs.learn_guess import Guess, Learned
+    from stoker.logs.learn_states import State
 
 _TOLD = 7
 """Fixed words to which the expression of an event holds."""
@@ -38,7 +39,7 @@ def add_patterns(each: Learned, events: str) -> None:
         elif guess.metric:
             plain[guess.metric] = guess
     by_key = [guess for guess in labelled if _keyed(each, guess)] if not each.event else []
-    if plain or each.event or by_key:
+    if plain or each.event or by_key or each.state:
         first = _pattern(each, events, list(plain.values()), by_key)
         each.patterns.append(first)
     each.patterns += [_pattern(each, events, [guess], []) for guess in labelled if guess not in by_key]
@@ -97,21 +98,23 @@ def _pattern(each: Learned, events: str, guesses: list[Guess], by_key: list[Gues
         labels |= guess.labels
     if {"stoker_serve_requests_total", "stoker_serve_request_seconds"} & {guess.metric for guess in guesses}:
         labels |= _request(template, named)
-    for guess in by_key:
-        made.setdefault("keys", {})[guess.number.key] = guess.metric
-        if guess.number.unit:
-            made.setdefault("units", {})[guess.number.key] = guess.number.unit
+    if by_key:
+        made["keys"] = {guess.number.key: guess.metric for guess in by_key}
+        made.setdefault("units", {}).update({g.number.key: g.number.unit for g in by_key if g.number.unit})
     if event == CHECKPOINT:
         made.setdefault("inc", {})["stoker_train_checkpoints_total"] = 1
     elif event:
         made.setdefault("inc", {})[events] = 1
         labels["event"] = event
+    if each.state is not None and not each.patterns:
+        labels |= _state(each.state[0], named)
+        made.setdefault("inc", {})[each.state[1]] = 1
     begin, end = _span(each, named)
     made["regex"] = regex(template, begin, end, named)
     if labels:
         made["labels"] = labels
-    if "units" in made:
-        made["units"] = made.pop("units")  # last, as people write it
+    if units := made.pop("units", {}):
+        made["units"] = units  # last, as people write it
     return made
 
 
@@ -119,6 +122,7 @@ def _span(each: Learned, named: Mapping[tuple[int, int], tuple[str, str]]) -> tu
     """The words that an expression holds to: from those that name the first number of the template to the last that is wanted."""
     template = each.template
     wanted = [guess.number.place[0] for guess in each.guesses if guess.metric]
+    wanted += [each.state[0].place] if each.state is not None else []
     if not wanted:
         return _told(template)
     if not template.has_words:
@@ -160,6 +164,12 @@ def _told(template: Template) -> tuple[int, int]:
     ahead = [place for place in fixed if place >= begin]
     last = ahead[min(len(ahead), _TOLD) - 1]
     return begin, max(last, told or 0)
+
+
+def _state(state: State, named: dict[tuple[int, int], tuple[str, str]]) -> dict[str, str]:
+    group = _group(state.label, {name for name, _ in named.values()})
+    named[state.place, 0] = (group, "")
+    return {state.label: f"{{{group}}}"}
 
 
 def _request(template: Template, named: dict[tuple[int, int], tuple[str, str]]) -> dict[str, str]:

@@ -26,6 +26,7 @@ def prove(learned: Learned, guesser: Guesser, descs: Mapping[str, Desc], line_le
         learned.patterns.clear()
         learned.reader.clear()
         learned.event = ""
+        learned.state = None
         for guess in learned.guesses:
             guess.metric = ""
 
