@@ -9,9 +9,10 @@ from stoker.errors import DescError
 from stoker.logs.learn_guess import CHECKPOINT, EVENT, Guess, Learned, place_of, status_of
 from stoker.logs.learn_known import EVAL, STEPS, VALUE, tells_training, trained
 from stoker.logs.learn_masks import ANY, MASKS, Mask
-from stoker.logs.learn_names import LEVELS, STOP, numbers, slug
+from stoker.logs.learn_names import numbers, slug
 from stoker.logs.learn_patterns import add_patterns, add_reader
 from stoker.logs.learn_states import state_of
+from stoker.logs.learn_words import BAD, LEVELS, STOP
 from stoker.metrics.desc import BASE_UNITS, FOREIGN_UNITS
 from stoker.spec.declared import declare_one
 from stoker.spec.metric import MetricSpec
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 20, 40
 """Priorities below every shipped format, so that no line is taken away from one, and above those that guess."""
-_WORST = ("warn", "warning", "error", "err", "critical", "fatal", "panic", "severe")
-_BAD = frozenset((*_WORST, *map(str.upper, _WORST)))
 _SAVED = re.compile(r"(?=.*\b(?:checkpoint|ckpt)\b).*\b(?:saved|saving|wrote|written)\b", re.IGNORECASE)
 _LATENCY = re.compile(
     r"latency|duration|took|elapsed|time|(?:request|response|total|processing|handle|rt)_?(?:time|duration|latency)|rt"
@@ -225,7 +224,7 @@ class Guesser:
 
     def _event(self, each: Learned) -> None:
         words = [word.text.strip("[](){}:-|,.;!\"'") for word in each.template.words]
-        level = next((word for word in words[:6] if word in _BAD), "")
+        level = next((word for word in words[:6] if word in BAD), "")
         text = " ".join(words)
         if not (level or EVENT.search(text)):
             return

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from stoker.logs.interpreter import Interpreter
 from stoker.logs.learn import Miner
 from stoker.logs.learn_masks import Mask
-from stoker.logs.learn_names import IDS, LEVELS
 from stoker.logs.learn_tables import Tables
+from stoker.logs.learn_words import IDS, LEVELS
 from stoker.logs.unwrap import messages, unwrap
 
 if TYPE_CHECKING:

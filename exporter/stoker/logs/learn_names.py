@@ -9,41 +9,13 @@ from typing import TYPE_CHECKING
 from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_slot import Slot
 from stoker.logs.learn_units import BASES, CHINESE, KINDS, SUFFIX, UNITS
+from stoker.logs.learn_words import DONE, IDS, LEVELS, PACES, QUALIFIERS, STOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stoker.logs.learn import Template
 
-LEVELS = frozenset(
-    [
-        "trace",
-        "debug",
-        "info",
-        "notice",
-        "warn",
-        "warning",
-        "error",
-        "err",
-        "critical",
-        "fatal",
-        "panic",
-        "severe",
-        "LOG",
-        "TRACE",
-        "DEBUG",
-        "INFO",
-        "NOTICE",
-        "WARN",
-        "WARNING",
-        "ERROR",
-        "ERR",
-        "CRITICAL",
-        "FATAL",
-        "PANIC",
-        "SEVERE",
-    ]
-)
 _VARIES = f"{MASKS}{ANY}"
 _KEY = re.compile(
     rf"""(?<![\w.{_VARIES}])(?P<words>[^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*(?: [^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*)*)["']?(?P<sep>\s*(?:=>|->|[:=])\s*|\s+|(?=[\[(<]))["'\[(<~$]{{0,2}}$"""
@@ -73,122 +45,7 @@ _FULL = {
     "msg": "messages",
     "msgs": "messages",
 }
-STOP = frozenset(
-    [
-        "in",
-        "at",
-        "of",
-        "to",
-        "after",
-        "for",
-        "with",
-        "by",
-        "from",
-        "the",
-        "on",
-        "is",
-        "was",
-        "and",
-        "a",
-        "an",
-        "or",
-        "than",
-        "per",
-        "are",
-        "has",
-        "have",
-        "had",
-        "within",
-        "over",
-        "up",
-        "its",
-        "only",
-        "about",
-        "now",
-    ]
-)
-_DONE = frozenset(("read", "wrote", "sent", "got", "found", "built", "kept", "lost", "made", "took", "sold", "left"))
 _MEASURED = (Mask.NUMBER, Mask.QUANTITY)
-_PACES = frozenset(("rate", "speed", "throughput", "pace"))
-_QUALIFIERS = frozenset(
-    [
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "eval",
-        "evaluation",
-        "test",
-        "avg",
-        "average",
-        "mean",
-        "max",
-        "min",
-        "peak",
-        "total",
-        "current",
-        "best",
-        "gpu",
-        "cpu",
-        "learning",
-        "grad",
-        "gradient",
-        "loss",
-        "queue",
-        "batch",
-        "step",
-        "global",
-        "time",
-    ]
-)
-IDS = frozenset(
-    [
-        "id",
-        "ids",
-        "pid",
-        "ppid",
-        "tid",
-        "port",
-        "thread",
-        "rank",
-        "local_rank",
-        "global_rank",
-        "world_size",
-        "seed",
-        "uid",
-        "gid",
-        "version",
-        "line",
-        "lineno",
-        "worker",
-        "node",
-        "device",
-        "gpu",
-        "shard",
-        "partition",
-        "offset",
-        "year",
-        "job",
-        "task",
-        "session",
-        "user",
-        "index",
-        "idx",
-        "no",
-        "nr",
-        "num_workers",
-        "number",
-        "request",
-        "slot",
-        "core",
-        "cuda",
-        "cpu",
-        "host",
-        "part",
-        "#",
-    ]
-)
 _MOST_WORDS = 3
 
 
@@ -289,12 +146,12 @@ def _name(before: str, after: str) -> tuple[str, str]:
     words = key["words"].split() if key else []
     if len(words) > 1 and before[: key.start() if key else 0].rstrip()[-1:] in tuple(_MEASURED):
         words = words[_is_unit(words[0]) :]  # what the number before was printed in
-    if key and key["sep"].strip() and not (rate is not None and words[-1].lower() in _PACES):
+    if key and key["sep"].strip() and not (rate is not None and words[-1].lower() in PACES):
         taken = _phrase(
             words, before[: key.start()], tight="=" in key["sep"] and key["sep"].strip() == key["sep"], stated=True
         )
         return " ".join(taken), " ".join(taken)
-    if rate is not None and (not words or words[-1].lower() in STOP | _PACES):
+    if rate is not None and (not words or words[-1].lower() in STOP | PACES):
         what = rate["what"].lower()
         return f"{_FULL.get(what, what)} per second", ""
     noun = _NOUN.match(after)
@@ -302,7 +159,7 @@ def _name(before: str, after: str) -> tuple[str, str]:
     last = words[-1] if words else ""
     if not last or last.lower() in STOP or last in LEVELS:
         return what, ""
-    if what and (last.endswith("ed") or last.lower() in _DONE):
+    if what and (last.endswith("ed") or last.lower() in DONE):
         return f"{what} {last}", ""
     taken = _phrase(words, before[: key.start()] if key else "", tight=False, stated=False)
     return " ".join(taken), " ".join(taken)
@@ -322,7 +179,7 @@ def _phrase(words: list[str], before: str, *, tight: bool, stated: bool) -> list
         return words
     taken = words[-1:]
     for word in reversed(words[:-1]):
-        if word.lower() not in _QUALIFIERS or len(taken) == _MOST_WORDS:
+        if word.lower() not in QUALIFIERS or len(taken) == _MOST_WORDS:
             break
         taken.insert(0, word)
     return taken

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from stoker.logs.keys import bare, keys_regex
 from stoker.logs.learn_guess import CHECKPOINT, EVENT, place_of
 from stoker.logs.learn_masks import ANY, MASKS, Mask
-from stoker.logs.learn_names import LEVELS, slug
+from stoker.logs.learn_names import slug
 from stoker.logs.learn_regex import regex, span
+from stoker.logs.learn_words import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stoker.logs.learn_masks import ANY, MASKS, Mask
-from stoker.logs.learn_names import LEVELS
+from stoker.logs.learn_words import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
