@@ -14,6 +14,7 @@ import pytest
 
 from running import OnTerminal
 from stoker.cli.main import main
+from stoker.config import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,13 +75,14 @@ LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
                 {
                     "ts": f"2026-11-20T10:00:{n:02}Z",
                     "level": "info",
-                    "batch": {"rows": n * 3},
+                    "batch": {"rows": n * 3, "size_bytes": n * 8},
+                    "metrics": {"depth": n * 5 % 7},
                     "lag_seconds": n / 8,
                     "pid": 4411,
                 }
             ),
         ),
-        {"job_rows": 117, "job_lag_seconds": 4.875},
+        {"job_batch_rows": 117, "job_batch_size_bytes": 312, "job_depth": 6, "job_lag_seconds": 4.875},
     ),
     "logfmt with units": (
         _lines(
@@ -369,6 +371,15 @@ def test_the_table_tells_each_kind_with_its_numbers_and_what_was_left_out(tmp_pa
         f"written to {tmp_path / 'made.yaml'}: edit it, then stoker check --config {tmp_path / 'made.yaml'}\n",
     ):
         assert says in done.stdout
+
+
+def test_what_is_written_follows_the_log_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd = written(tmp_path, WORKER, "a[1].log")
+    (tmp_path / "old.log.gz").write_bytes(gzip.compress(odd.read_bytes()))
+    assert main(["learn", "a[1].log", "old.log.gz", "--name", "work", "--out", "s.yaml"]) == 0
+    (source,) = load_settings(tmp_path / "s.yaml").settings.sources
+    assert (source.name, [str(each) for each in source.files or ()]) == ("work", [f"{tmp_path}/a[[]1].log"])
 
 
 def test_without_a_file_to_write_the_format_goes_to_standard_output_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from followed import Followed, settings
 from packs import pack_of
-from stoker.config.settings import Limits
+from stoker.config.settings import KernelSettings, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,12 @@ def test_they_are_there_before_the_first_line_and_those_of_a_run_with_its_first_
     followed.engine.save()
     followed.kill()
     assert own(Followed(settings(tmp_path), pack=pack, state=tmp_path / "state").exposed()) == seen
+
+
+def test_sources_that_are_there_by_themselves_have_none(tmp_path: Path) -> None:
+    pack, _ = pack_of(FORMAT)
+    kernel = settings(tmp_path, files=None, kernel=KernelSettings(path=str(tmp_path / "kmsg")))
+    assert not own(Followed(kernel, pack=pack).exposed())
 
 
 def test_they_count_within_the_limit_of_series(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stoker.catalog import complete
 from stoker.cli.given_log import given_log
@@ -31,13 +32,15 @@ if TYPE_CHECKING:
     from stoker.metrics import Desc
     from stoker.spec.pack import Pack
 
+_PACKED = (".gz", ".zst")
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _NO_TEXT = 0.1
 """Share of bytes that no text has, above which a file is none."""
 _HEAD = """Learned from {files} by `stoker learn`: a beginning, to be edited.
 Check the names and the units, take out what is no measurement, and see that no sample tells a secret.
   stoker check --config {out}
-  stoker parse --config {out} {file}"""
+  stoker parse --config {out} {file}
+  stoker serve --config {out}"""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -85,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if report.written:
         out = args.out or "stoker.yaml"
         head = _HEAD.format(files=_shown(args.files), out=out, file=args.files[0])
-        text = write_yaml({"pack": report.document}, head)
+        text = write_yaml({**_sources(name, args.files), "pack": report.document}, head)
     _tell(args, report, text)
     for damage in damages:  # after what stood before it
         raise damage
@@ -185,6 +188,14 @@ def _name(wanted: str | None, file: str, pack: Pack) -> str:
     if found[0].isdigit() or found in pack.formats or found in ("stoker", "pack"):
         found = f"log_{found}"
     return found
+
+
+def _sources(name: str, files: list[str]) -> dict[str, Any]:
+    """The part `sources:` that follows those of the files that may grow."""
+    growing = [
+        glob.escape(os.path.abspath(file)) for file in files if os.path.isfile(file) and not file.endswith(_PACKED)
+    ]
+    return {"sources": [{"name": name, "files": growing}]} if growing else {}
 
 
 def _shown(files: list[str]) -> str:

@@ -91,7 +91,8 @@ class Source:
         self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
         self._gaps = LongestGap()
         self._alive_line: float | None = None
-        store.expect(self.name, self.totals.errors)
+        if settings.runs is None and settings.kernel is None:  # in which few lines, if any, are of a user's format
+            store.expect(self.name, self.totals.errors)
         self._finder = find(settings, self.totals.errors)
         intake = Intake(
             settings,

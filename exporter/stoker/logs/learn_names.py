@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_slot import Slot
 from stoker.logs.learn_units import BASES, CHINESE, KINDS, SUFFIX, UNITS
-from stoker.logs.learn_words import DONE, IDS, LEVELS, PACES, QUALIFIERS, STOP
+from stoker.logs.learn_words import DONE, IDS, LEVELS, PACES, QUALIFIERS, STOP, WRAPPERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,7 @@ _RATE = re.compile(
 )
 # 3,5 may be one number, written as in German, or two
 _COMMA = re.compile(rf"[{Mask.NUMBER}{Mask.QUANTITY}], | ,[{Mask.NUMBER}{Mask.QUANTITY}]")
+_OBJECT = re.compile(r"""["'](?P<key>[\w.-]+)["']\s*:\s*\{|[{}]""")
 # tok/s   rows_per_sec
 _PER = re.compile(r"(?:/|[_ ]per[_ ])s(?:ec(?:ond)?)?$", re.IGNORECASE)
 _FULL = {
@@ -118,6 +119,8 @@ def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier
     if earlier and earlier[-1].name and not earlier[-1].name.endswith("_planned") and _OF.search(before):
         return Number(place, slot, f"{earlier[-1].name}_planned", "", "", "" if slot.count else "no number")
     name, key = _name(before, after)
+    if key and (around := _around(before)):
+        name = f"{around} {name}"
     unit = _printed_unit(slot, after)
     name, unit = without_unit(name, unit)
     if not name and BASES.get(unit) == "seconds":
@@ -167,6 +170,17 @@ def _name(before: str, after: str) -> tuple[str, str]:
 
 def _is_unit(word: str) -> bool:
     return word.lower() in UNITS or word.lower().endswith(("/s", "/sec"))
+
+
+def _around(before: str) -> str:
+    """The key of the object of a JSON text or a Python dict that is open at its end: `size` in `{"batch": {"size": ` is one of a batch."""
+    opened: list[str] = []
+    for match in _OBJECT.finditer(before):
+        if match[0] != "}":
+            opened.append(match["key"] or "")
+        elif opened:
+            opened.pop()
+    return opened[-1] if opened and opened[-1].lower() not in WRAPPERS else ""
 
 
 def _phrase(words: list[str], before: str, *, tight: bool, stated: bool) -> list[str]:

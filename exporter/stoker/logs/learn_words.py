@@ -36,3 +36,7 @@ DONE = frozenset(("read", "wrote", "sent", "got", "found", "built", "kept", "los
 """What was done with what is counted, without the ending that tells."""
 PACES = frozenset(("rate", "speed", "throughput", "pace"))
 """What a rate is called in front of it."""
+WRAPPERS = frozenset(
+    ("metrics", "data", "payload", "fields", "stats", "values", "message", "log", "event", "extra", "context", "record")
+)
+"""Objects whose name says nothing of what is in them."""
