@@ -47,6 +47,16 @@ static char text[1 << 19];
 static struct Device devices[MOST_DEVICES + 1]; /* the last one is the system */
 static struct Handle handles[MOST_DEVICES][MOST_INSTANCES + 1];
 static int initialized;
+enum { MOST_METRICS = 14, MOST_SAMPLES = 256, OUT_OF_MEMORY = 20 };
+
+/* Cycles since the library was loaded: element 0 in all, the others those in which the unit of this metric worked. */
+struct Gpm {
+    int used;
+    long long cycles[MOST_METRICS];
+};
+
+static struct Gpm worked[MOST_DEVICES][MOST_INSTANCES + 1];
+static struct Gpm samples[MOST_SAMPLES];
 static u64 grown; /* times that a list of processes grew in this round */
 
 static int same(const char *left, const char *right) {
@@ -210,6 +220,26 @@ static int give_text(void *handle, const char *call, const char *key, char *to, 
     return error ? error : copy(value_of(handle, key, -1), to, length);
 }
 
+/* `gpm2 450`: in each round from now on, metric 2 works in 450 of 1000 cycles. */
+static void work(void) {
+    int device, instance, metric;
+    struct Handle of;
+    const char *share;
+    for (device = 0; device < MOST_DEVICES; device++) {
+        if (!devices[device].count) continue;
+        for (instance = 0; instance <= MOST_INSTANCES; instance++) {
+            of.device = device;
+            of.instance = instance < MOST_INSTANCES ? instance : -1;
+            if (instance < MOST_INSTANCES && !value_of(&of, "gpu_instance", -1)) continue;
+            worked[device][instance].cycles[0] += 1000;
+            for (metric = 1; metric < MOST_METRICS; metric++) {
+                share = value_of(&of, "gpm", metric);
+                if (share) worked[device][instance].cycles[metric] += (long long)number(share);
+            }
+        }
+    }
+}
+
 /* The system. */
 
 int nvmlInitWithFlags(u32 flags) {
@@ -252,6 +282,7 @@ int nvmlDeviceGetCount_v2(u32 *to) {
     int error;
     if (!initialized) return UNINITIALIZED;
     load();
+    work();
     error = fault(SYSTEM, "nvmlDeviceGetCount");
     if (error) return error;
     value = find(SYSTEM, "devices", "", -1);
@@ -580,4 +611,91 @@ int nvmlDeviceGetSamples(void *handle, u32 kind, u64 last, u32 *type, u32 *count
     }
     *count = found;
     return found ? SUCCESS : NOT_FOUND;
+}
+
+struct Support {
+    u32 version, supported;
+};
+
+int nvmlGpmQueryDeviceSupport(void *handle, struct Support *to) {
+    int error = ready(handle, "nvmlGpmQueryDeviceSupport");
+    to->supported = value_of(handle, "gpm", 2) != 0;
+    return error;
+}
+
+int nvmlGpmSampleAlloc(void **to) {
+    int at;
+    if (!initialized) return UNINITIALIZED;
+    for (at = 0; at < MOST_SAMPLES; at++) {
+        if (samples[at].used) continue;
+        samples[at].used = 1;
+        *to = &samples[at];
+        return SUCCESS;
+    }
+    return OUT_OF_MEMORY;
+}
+
+int nvmlGpmSampleFree(void *sample) {
+    struct Gpm *of = sample;
+    if (!of || !of->used) return INVALID_ARGUMENT;
+    of->used = 0;
+    return SUCCESS;
+}
+
+static int sampled(struct Gpm *from, struct Gpm *to) {
+    int metric;
+    if (!to || !to->used) return INVALID_ARGUMENT;
+    for (metric = 0; metric < MOST_METRICS; metric++) to->cycles[metric] = from->cycles[metric];
+    return SUCCESS;
+}
+
+int nvmlGpmSampleGet(void *handle, void *to) {
+    struct Handle *of = handle;
+    int error = ready(handle, "nvmlGpmSampleGet");
+    return error ? error : sampled(&worked[of->device][MOST_INSTANCES], to);
+}
+
+int nvmlGpmMigSampleGet(void *handle, u32 gpu_instance, void *to) {
+    struct Handle one;
+    const char *known;
+    int error = ready(handle, "nvmlGpmMigSampleGet");
+    if (error) return error;
+    one.device = ((struct Handle *)handle)->device;
+    for (one.instance = 0; one.instance < MOST_INSTANCES; one.instance++) {
+        known = value_of(&one, "gpu_instance", -1);
+        if (known && number(known) == gpu_instance) return sampled(&worked[one.device][one.instance], to);
+    }
+    return INVALID_ARGUMENT;
+}
+
+struct Metric {
+    u32 id, error;
+    double value;
+    const char *names[3];
+};
+
+struct Metrics {
+    u32 version, count;
+    struct Gpm *before, *now;
+    struct Metric metrics[1]; /* there are more */
+};
+
+/* More than all cycles, as `gpm2 5000` says, is what real counters give that began anew; less than none is not a number. */
+int nvmlGpmMetricsGet(struct Metrics *to) {
+    long long all, active;
+    double nothing = 0.0;
+    u32 at, id;
+    if (!initialized) return UNINITIALIZED;
+    if (to->version != 1) return INVALID_ARGUMENT;
+    if (!to->before || !to->now || !to->before->used || !to->now->used) return INVALID_ARGUMENT;
+    all = to->now->cycles[0] - to->before->cycles[0];
+    if (all <= 0) return INVALID_ARGUMENT;
+    for (at = 0; at < to->count; at++) {
+        id = to->metrics[at].id;
+        to->metrics[at].error = id < 1 || id >= MOST_METRICS ? NOT_SUPPORTED : SUCCESS;
+        if (to->metrics[at].error) continue;
+        active = to->now->cycles[id] - to->before->cycles[id];
+        to->metrics[at].value = active < 0 ? nothing / nothing : 100.0 * (double)active / (double)all;
+    }
+    return SUCCESS;
 }

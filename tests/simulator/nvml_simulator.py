@@ -13,6 +13,8 @@ LIBRARY = "libnvidia-ml.so.1"
 VARIABLE = "STOKER_NVML_SIM"
 _TOOLS = SOURCE.parents[2] / ".tools"
 _GIB = 1 << 30
+_ACTIVITY = {1: 96, 2: 91, 3: 38, 4: 22, 5: 44, 10: 57, 11: 0, 12: 13, 13: 9}
+"""Percent of cycles by nvmlGpmMetricId_t."""
 _MOST_LINES = 400
 """Room for one device in nvml.c, which drops what is over it."""
 
@@ -169,6 +171,7 @@ def h200(index: int) -> Device:
             **{f"link{number}": 1 for number in range(18)},
             **{f"link_errors{10 * link + kind}": 0 for link in range(18) for kind in range(4)},
             "fabric": 3,
+            **{f"gpm{number}": 10 * share for number, share in _ACTIVITY.items()},
             "compute": f"{4_000_000 + index}:{89 * _GIB}",
             "graphics": "",
         }

@@ -58,6 +58,7 @@ _PARTS = (
     Part("pcie", gpu_pcie.DESCS, gpu_pcie.read),
     Part("nvlink", gpu_nvlink.DESCS, gpu_nvlink.read),
     Part("recovery", gpu_recovery.DESCS, gpu_recovery.read),
+    Part("activity", gpu_activity.DESCS, gpu_activity.read),
 )
 
 GPU_DESCS: tuple[Desc, ...] = (
@@ -65,7 +66,6 @@ GPU_DESCS: tuple[Desc, ...] = (
     *gpu_devices.DESCS,
     *(desc for part in _PARTS for desc in part.descs),
     *gpu_processes.DESCS,
-    *gpu_activity.DESCS,
     *gpu_xid.DESCS,
 )
 """Every metric of GPUs, those that the kernel's log gives included."""

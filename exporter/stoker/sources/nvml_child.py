@@ -42,6 +42,8 @@ class Child:
         except Refused as refused:
             self._say({"fatal": [refused.call, refused.error]})
             return False
+        for index in [index for index in self._devices if index >= count]:
+            self._drop(index)
         self._say({**self._system, "count": count})
         for index in range(count):
             if index not in skip:
@@ -71,12 +73,19 @@ class Child:
             handle = self._nvml.ask(index, "nvmlDeviceGetHandleByIndex", index)
             uuid = str(self._nvml.ask(index, "nvmlDeviceGetUUID", handle))
         except Refused as refused:
-            self._devices.pop(index, None)
+            self._drop(index)
             return {"index": index, "uuid": "", "errors": [(refused.call, refused.error)]}
         device = self._devices.get(index)
         if device is None or device.uuid != uuid:
+            self._drop(index)
             device = self._devices[index] = Device(self._nvml, index, uuid)
         return device.read(handle)
+
+    def _drop(self, index: int) -> None:
+        """Forget a device, if it is known: it is gone, or another one has its index."""
+        device = self._devices.pop(index, None)
+        if device is not None:
+            device.close()
 
 
 def _private_output() -> TextIO:

@@ -7,11 +7,14 @@ from collections import deque
 from typing import Any
 
 from stoker.sources import nvml_reads as reads
+from stoker.sources.nvml_activity import Activity
 from stoker.sources.nvml_calls import ERRORS, Nvml, Refused, text
 
 _NOT_SUPPORTED = frozenset({"NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "ARGUMENT_VERSION_MISMATCH", "DEPRECATED"})
 _GONE = frozenset({"GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND", "UNINITIALIZED", "DRIVER_NOT_LOADED"})
 """After these nothing else is asked of the device in this round."""
+_NO_INSTANCE = frozenset({"NOT_FOUND", "INVALID_ARGUMENT"})
+"""A number without a MIG instance, or one that was destroyed since its handle was got: both are normal."""
 
 
 class Device:
@@ -21,6 +24,7 @@ class Device:
         self._nvml = nvml
         self._index = index
         self.uuid = uuid
+        self._activity = Activity(nvml, index, self._refused)
         self._ask_all_again()
         self._static: dict[str, Any] | None = None
         self._mig_mode: int | None = None
@@ -36,6 +40,12 @@ class Device:
         self._links: list[int] | None = None
         self._link_errors = dict(reads.LINK_ERRORS)
         self._samples = dict(reads.SAMPLES)
+        self._activity.close()
+        self._activity = Activity(self._nvml, self._index, self._refused)
+
+    def close(self) -> None:
+        """Give back what the library keeps for it; it is not read any more."""
+        self._activity.close()
 
     def read(self, handle: object) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -62,6 +72,8 @@ class Device:
         self._read_violations(values, handle)
         self._read_samples(values, handle)
         answer["links"] = self._read_links(handle)
+        if activity := self._activity.read(handle):
+            values["activity"] = activity
         answer["instances"] = self._read_instances(handle) if self._mig_mode else []
 
     def _read_static(self, handle: object) -> dict[str, Any]:
@@ -221,17 +233,34 @@ class Device:
 
     def _read_instances(self, handle: object) -> list[dict[str, Any]]:
         found = []
+        activity: dict[int, dict[str, float]] = {}
         for number in range(self._try("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
             try:
                 instance = self._nvml.ask(self._index, "nvmlDeviceGetMigDeviceHandleByIndex", handle, number)
+                gpu, compute = self._instance_numbers(instance)
             except Refused as refused:
-                if refused.error != "NOT_FOUND":  # numbers without an instance are normal
+                if refused.error not in _NO_INSTANCE:
                     self._refused(refused)
                 continue
-            gpu = self._try("nvmlDeviceGetGpuInstanceId", instance)
-            if gpu is None:
-                continue  # without its number it would be taken for the whole GPU
-            compute = self._try("nvmlDeviceGetComputeInstanceId", instance)
             values = self._rows(reads.INSTANCE_ROWS, instance, "mig_")
+            if gpu not in activity:  # its compute instances share the counters
+                activity[gpu] = self._activity.read(handle, gpu)
+            if activity[gpu]:
+                values["activity"] = activity[gpu]
             found.append({"gpu_instance": gpu, "compute_instance": compute, "values": values})
+        self._activity.keep(activity)
         return found
+
+    def _instance_numbers(self, instance: object) -> tuple[int, int | None]:
+        """GPU instance and compute instance; without the first, it would be taken for the whole GPU.
+
+        Raises:
+            Refused: the instance does not tell, or is gone since its handle was got.
+        """
+        gpu = self._nvml.ask(self._index, "nvmlDeviceGetGpuInstanceId", instance)
+        try:
+            return gpu, self._nvml.ask(self._index, "nvmlDeviceGetComputeInstanceId", instance)
+        except Refused as refused:
+            if refused.error in _NO_INSTANCE or not self._refused(refused):
+                raise
+            return gpu, None
