@@ -23,11 +23,12 @@ extern int usleep(u32 microseconds);
 extern void abort(void);
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
-enum { GPU_IS_LOST = 15, LIBRARY_NOT_FOUND = 12 };
-enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 400, SYSTEM = MOST_DEVICES };
+enum { GPU_IS_LOST = 15, VERSION_MISMATCH = 25, LIBRARY_NOT_FOUND = 12 };
+enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 1200, BUCKETS = 256, SYSTEM = MOST_DEVICES };
 
 struct Line {
     u32 hash;
+    int before; /* in the same bucket */
     const char *key;
     const char *value;
 };
@@ -35,6 +36,7 @@ struct Line {
 struct Device {
     int count;
     int faulty;
+    int buckets[BUCKETS]; /* the number of the last line that has this hash, from 1 on */
     struct Line lines[MOST_LINES];
 };
 
@@ -43,7 +45,7 @@ struct Handle {
     int instance; /* -1: the whole GPU */
 };
 
-static char text[1 << 19];
+static char text[1 << 21];
 static struct Device devices[MOST_DEVICES + 1]; /* the last one is the system */
 static struct Handle handles[MOST_DEVICES][MOST_INSTANCES + 1];
 static int initialized;
@@ -97,6 +99,8 @@ static void add(int device, const char *key, const char *value) {
     line->key = key;
     line->value = value;
     line->hash = hash_on(2166136261u, key);
+    line->before = to->buckets[line->hash % BUCKETS];
+    to->buckets[line->hash % BUCKETS] = to->count;
     if (starts(key, "hang") || starts(key, "error") || starts(key, "crash") || same(key, "lost")) to->faulty = 1;
 }
 
@@ -105,9 +109,13 @@ static void load(void) {
     long length = 0, got;
     char *at = text, *key, *value;
     const char *rest;
-    int descriptor, device;
+    int descriptor, device, bucket;
     grown = 0;
-    for (device = 0; device <= MOST_DEVICES; device++) devices[device].count = devices[device].faulty = 0;
+    for (device = 0; device <= MOST_DEVICES; device++) {
+        if (!devices[device].count) continue;
+        devices[device].count = devices[device].faulty = 0;
+        for (bucket = 0; bucket < BUCKETS; bucket++) devices[device].buckets[bucket] = 0;
+    }
     descriptor = path ? open(path, 0) : -1;
     if (descriptor < 0) return;
     while ((got = read(descriptor, text + length, sizeof text - 1 - (unsigned long)length)) > 0) length += got;
@@ -147,7 +155,7 @@ static const char *find(int device, const char *first, const char *second, int s
         } while (suffix);
     }
     hash = hash_on(hash_on(hash_on(2166136261u, first), second), digits + at);
-    for (line = 0; line < in->count; line++) {
+    for (line = in->buckets[hash % BUCKETS] - 1; line >= 0; line = in->lines[line].before - 1) {
         if (in->lines[line].hash != hash) continue;
         key = in->lines[line].key;
         for (part = first; *part && *part == *key; part++) key++;
@@ -309,6 +317,11 @@ int nvmlDeviceGetHandleByIndex_v2(u32 index, void **to) {
     int function(void *handle, u64 *to) { return give(handle, #function, key, -1, to); }
 #define SELECTED(function, key) \
     int function(void *handle, u32 which, u32 *to) { return give32(handle, #function, key, (int)which, to); }
+#define PAIR(function, first, second) \
+    int function(void *handle, u32 *to, u32 *and_to) { \
+        int error = give32(handle, #function, first, -1, to); \
+        return error ? error : give32(handle, #function, second, -1, and_to); \
+    }
 #define ENGINE(function, key) \
     int function(void *handle, u32 *to, u32 *period) { \
         *period = 167000; \
@@ -334,6 +347,7 @@ int nvmlDeviceGetPciInfo_v3(void *handle, struct Pci *to) {
 int nvmlDeviceGetMigMode(void *handle, u32 *current, u32 *pending) {
     int error = give32(handle, "nvmlDeviceGetMigMode", "mig", -1, current);
     *pending = *current;
+    if (!error) give32(handle, "nvmlDeviceGetMigMode", "mig_pending", -1, pending);
     return error;
 }
 
@@ -431,6 +445,81 @@ SELECTED(nvmlDeviceGetTemperatureThreshold, "threshold")
 NUMBER(nvmlDeviceGetPowerUsage, "power")
 NUMBER(nvmlDeviceGetEnforcedPowerLimit, "power_limit")
 NUMBER64(nvmlDeviceGetTotalEnergyConsumption, "energy")
+NUMBER(nvmlDeviceGetPowerManagementLimit, "power_limit_set")
+NUMBER(nvmlDeviceGetPowerManagementDefaultLimit, "power_limit_default")
+PAIR(nvmlDeviceGetPowerManagementLimitConstraints, "power_limit_min", "power_limit_max")
+PAIR(nvmlDeviceGetEccMode, "ecc_mode", "ecc_mode_pending")
+PAIR(nvmlDeviceGetGspFirmwareMode, "gsp", "gsp_default")
+PAIR(nvmlDeviceGetCudaComputeCapability, "capability_major", "capability_minor")
+NUMBER(nvmlDeviceGetPersistenceMode, "persistence")
+NUMBER(nvmlDeviceGetComputeMode, "compute_mode")
+NUMBER(nvmlDeviceGetVirtualizationMode, "virtualization")
+NUMBER(nvmlDeviceGetNumGpuCores, "cores")
+NUMBER(nvmlDeviceGetMemoryBusWidth, "memory_bus_bits")
+NUMBER(nvmlDeviceGetNumaNodeId, "numa_node")
+NUMBER(nvmlDeviceGetRetiredPagesPendingStatus, "retired_pending")
+TEXT(nvmlDeviceGetBoardPartNumber, "part_number")
+SELECTED(nvmlDeviceGetNvLinkVersion, "link_version")
+SELECTED(nvmlDeviceGetNvLinkRemoteDeviceType, "link_remote")
+
+int nvmlDeviceGetGspFirmwareVersion(void *handle, char *to) {
+    return give_text(handle, "nvmlDeviceGetGspFirmwareVersion", "gsp_firmware", to, 64);
+}
+
+int nvmlDeviceGetRowRemapperHistogram(void *handle, u32 *to) {
+    int at, error = SUCCESS;
+    for (at = 0; at < 5 && !error; at++) {
+        error = give32(handle, "nvmlDeviceGetRowRemapperHistogram", "remap_banks", at, &to[at]);
+    }
+    return error;
+}
+
+int nvmlDeviceGetBAR1MemoryInfo(void *handle, struct Memory *to) {
+    int error = give(handle, "nvmlDeviceGetBAR1MemoryInfo", "bar1_total", -1, &to->total);
+    if (!error) error = give(handle, "nvmlDeviceGetBAR1MemoryInfo", "bar1_used", -1, &to->used);
+    if (!error) to->free = to->total - to->used;
+    return error;
+}
+
+int nvmlDeviceGetConfComputeProtectedMemoryUsage(void *handle, struct Memory *to) {
+    const char *call = "nvmlDeviceGetConfComputeProtectedMemoryUsage";
+    int error = give(handle, call, "protected_total", -1, &to->total);
+    if (!error) error = give(handle, call, "protected_used", -1, &to->used);
+    if (!error) to->free = to->total - to->used;
+    return error;
+}
+
+struct Attributes {
+    u32 multiprocessors, others[7];
+    u64 megabytes;
+};
+
+int nvmlDeviceGetAttributes_v2(void *handle, struct Attributes *to) {
+    return give32(handle, "nvmlDeviceGetAttributes_v2", "multiprocessors", -1, &to->multiprocessors);
+}
+
+struct Feature {
+    u32 code, state;
+    char licence[128], product[128];
+    u32 enabled, expiry[7];
+};
+
+struct Features {
+    int supported;
+    u32 count;
+    struct Feature features[3];
+};
+
+/* `licensed 1` or `licensed 0` is a virtual GPU; any other needs no licence. */
+int nvmlDeviceGetGridLicensableFeatures_v4(void *handle, struct Features *to) {
+    const char *call = "nvmlDeviceGetGridLicensableFeatures";
+    int error = ready(handle, call);
+    to->supported = value_of(handle, "licensed", -1) != 0;
+    to->count = to->supported ? 1 : 0;
+    if (error || !to->supported) return error;
+    return give32(handle, call, "licensed", -1, &to->features[0].enabled);
+}
+
 SELECTED(nvmlDeviceGetClockInfo, "clock")
 SELECTED(nvmlDeviceGetMaxClockInfo, "clock_max")
 NUMBER(nvmlDeviceGetFanSpeed, "fan")
@@ -455,6 +544,26 @@ int nvmlDeviceGetViolationStatus(void *handle, u32 policy, struct Violation *to)
 int nvmlDeviceGetTotalEccErrors(void *handle, u32 type, u32 counter, u64 *to) {
     /* ecc0: corrected volatile, ecc1: corrected aggregate, ecc2 and ecc3: uncorrected */
     return give(handle, "nvmlDeviceGetTotalEccErrors", "ecc", (int)(2 * type + counter), to);
+}
+
+int nvmlDeviceGetMemoryErrorCounter(void *handle, u32 type, u32 counter, u32 location, u64 *to) {
+    /* ecc_at112: uncorrected, aggregate, in DRAM */
+    int number = (int)(100 * type + 10 * counter + location);
+    return give(handle, "nvmlDeviceGetMemoryErrorCounter", "ecc_at", number, to);
+}
+
+struct Sram {
+    u32 version;
+    u64 counts[11];
+    u32 exceeded;
+};
+
+int nvmlDeviceGetSramEccErrorStatus(void *handle, struct Sram *to) {
+    const char *call = "nvmlDeviceGetSramEccErrorStatus";
+    int at, error = SUCCESS;
+    if (to->version != (sizeof *to | 1u << 24)) return VERSION_MISMATCH;
+    for (at = 0; at < 11 && !error; at++) error = give(handle, call, "sram", at, &to->counts[at]);
+    return error ? error : give32(handle, call, "sram_exceeded", -1, &to->exceeded);
 }
 
 int nvmlDeviceGetRemappedRows(void *handle, u32 *corrected, u32 *uncorrected, u32 *pending, u32 *failed) {
@@ -488,14 +597,28 @@ struct Field {
     u64 value;
 };
 
+/* `field82 40`; `field220.3 7` is field 220 in scope 3, as that of a link; scope 0 and that of all links are told by the number alone. */
+static const char *field(void *handle, u32 id, u32 scope) {
+    char key[] = "field000.";
+    if (!scope || scope == 0xffffffffu) return value_of(handle, "field", (int)id);
+    key[5] = (char)('0' + id / 100 % 10);
+    key[6] = (char)('0' + id / 10 % 10);
+    key[7] = (char)('0' + id % 10);
+    return value_of(handle, key, (int)scope);
+}
+
+/* `field_error82 15` is this field's own error. */
 int nvmlDeviceGetFieldValues(void *handle, int count, struct Field *fields) {
     int at, error = ready(handle, "nvmlDeviceGetFieldValues");
-    const char *value;
+    const char *value, *failing;
+    u32 id;
     if (error) return error;
     for (at = 0; at < count; at++) {
-        value = value_of(handle, "field", (int)fields[at].id);
-        fields[at].error = value ? SUCCESS : NOT_SUPPORTED;
-        fields[at].type = 3; /* unsigned long long */
+        id = fields[at].id;
+        value = field(handle, id, fields[at].scope);
+        failing = value_of(handle, "field_error", (int)id);
+        fields[at].error = failing ? (u32)number(failing) : value ? SUCCESS : NOT_SUPPORTED;
+        fields[at].type = id >= 193 && id <= 196 ? 5 : 3; /* int, unsigned long long */
         fields[at].value = value ? number(value) : 0;
     }
     return SUCCESS;
@@ -581,6 +704,24 @@ int nvmlDeviceGetGpuFabricInfo(void *handle, struct Fabric *to) {
     u32 state = 0;
     int error = give32(handle, "nvmlDeviceGetGpuFabricInfo", "fabric", -1, &state);
     to->state = state;
+    return error;
+}
+
+struct Fabric2 {
+    u32 version;
+    unsigned char cluster[16];
+    u32 status, clique, state, health;
+};
+
+/* What a driver from 535 on tells besides. */
+int nvmlDeviceGetGpuFabricInfoV(void *handle, struct Fabric2 *to) {
+    const char *call = "nvmlDeviceGetGpuFabricInfoV";
+    int error;
+    if (to->version != (sizeof *to | 2u << 24)) return VERSION_MISMATCH;
+    error = give32(handle, call, "fabric_health", -1, &to->health);
+    if (!error) error = give32(handle, call, "fabric", -1, &to->state);
+    if (!error) error = give32(handle, call, "fabric_clique", -1, &to->clique);
+    to->cluster[0] = 0xab;
     return error;
 }
 

@@ -211,7 +211,7 @@ def test_an_older_binding_leaves_out_what_it_lacks(
     found = look(gpus(1))
     assert found.failures == ()
     values = found.gpus[0].values
-    assert (values["temperature"], values["fabric_state"]) == (52, 3)
+    assert (values["temperature"], values["fabric"][0]) == (52, 3)
     assert "margin" not in values
 
 

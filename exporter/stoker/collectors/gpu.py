@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.collectors import (
     gpu_activity,
+    gpu_board,
     gpu_clocks,
     gpu_devices,
     gpu_ecc,
+    gpu_fabric,
     gpu_info,
     gpu_memory,
     gpu_nvlink,
@@ -21,6 +23,8 @@ from stoker.collectors import (
     gpu_power,
     gpu_processes,
     gpu_recovery,
+    gpu_remap,
+    gpu_settings,
     gpu_temperature,
     gpu_throttle,
     gpu_utilization,
@@ -55,8 +59,12 @@ _PARTS = (
     Part("clocks", gpu_clocks.DESCS, gpu_clocks.read),
     Part("throttle", gpu_throttle.DESCS, gpu_throttle.read),
     Part("ecc", gpu_ecc.DESCS, gpu_ecc.read),
+    Part("remap", gpu_remap.DESCS, gpu_remap.read),
     Part("pcie", gpu_pcie.DESCS, gpu_pcie.read),
     Part("nvlink", gpu_nvlink.DESCS, gpu_nvlink.read),
+    Part("fabric", gpu_fabric.DESCS, gpu_fabric.read),
+    Part("settings", gpu_settings.DESCS, gpu_settings.read),
+    Part("board", gpu_board.DESCS, gpu_board.read),
     Part("recovery", gpu_recovery.DESCS, gpu_recovery.read),
     Part("activity", gpu_activity.DESCS, gpu_activity.read),
 )

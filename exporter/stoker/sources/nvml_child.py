@@ -17,7 +17,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-from stoker.sources.nvml_calls import ANNOUNCEMENT, Nvml, Refused
+from stoker.sources.nvml_calls import ANNOUNCEMENT, Nvml, Refused, text
 from stoker.sources.nvml_device import Device
 
 NO_DEVICE = -1
@@ -52,7 +52,7 @@ class Child:
         return True
 
     def _say(self, answer: dict[str, Any]) -> None:
-        self._output.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        self._output.write(json.dumps(answer, separators=(",", ":"), default=text) + "\n")
         self._output.flush()
 
     def _version(self) -> str:
