@@ -5,6 +5,7 @@
  *     3.lost 1                          every call gives GPU_IS_LOST
  *     3.error.nvmlDeviceGetName 999     this call gives this error; `3.error 999`: every call
  *     3.hang.nvmlDeviceGetName 1        this call does not return until the line is gone; `3.hang 1`: every call
+ *     3.slow.nvmlDeviceGetName 1500     this call takes so many milliseconds
  *     3.crash.nvmlDeviceGetName 1       this call ends the process
  * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, and while a call hangs.
  *
@@ -59,6 +60,7 @@ struct Gpm {
 
 static struct Gpm worked[MOST_DEVICES][MOST_INSTANCES + 1];
 static struct Gpm samples[MOST_SAMPLES];
+static u64 asked[MOST_DEVICES][MOST_INSTANCES]; /* calls of an instance in this round */
 static u64 grown; /* times that a list of processes grew in this round */
 
 static int same(const char *left, const char *right) {
@@ -101,7 +103,7 @@ static void add(int device, const char *key, const char *value) {
     line->hash = hash_on(2166136261u, key);
     line->before = to->buckets[line->hash % BUCKETS];
     to->buckets[line->hash % BUCKETS] = to->count;
-    if (starts(key, "hang") || starts(key, "error") || starts(key, "crash") || same(key, "lost")) to->faulty = 1;
+    if (starts(key, "hang") || starts(key, "error") || starts(key, "crash") || starts(key, "slow") || same(key, "lost")) to->faulty = 1;
 }
 
 static void load(void) {
@@ -109,9 +111,10 @@ static void load(void) {
     long length = 0, got;
     char *at = text, *key, *value;
     const char *rest;
-    int descriptor, device, bucket;
+    int descriptor, device, instance, bucket;
     grown = 0;
     for (device = 0; device <= MOST_DEVICES; device++) {
+        for (instance = 0; device < MOST_DEVICES && instance < MOST_INSTANCES; instance++) asked[device][instance] = 0;
         if (!devices[device].count) continue;
         devices[device].count = devices[device].faulty = 0;
         for (bucket = 0; bucket < BUCKETS; bucket++) devices[device].buckets[bucket] = 0;
@@ -174,6 +177,8 @@ static int fault(int device, const char *call) {
         usleep(5000);
         load();
     }
+    error = find(device, "slow.", call, -1);
+    if (error) usleep(1000u * (u32)number(error));
     if (find(device, "crash.", call, -1)) abort();
     if (find(device, "lost", "", -1)) return GPU_IS_LOST;
     error = find(device, "error.", call, -1);
@@ -181,9 +186,19 @@ static int fault(int device, const char *call) {
     return error ? (int)number(error) : SUCCESS;
 }
 
+static const char *value_of(void *handle, const char *key, int suffix);
+
+/* `mig0.stale 3`: after three calls of a round the instance is destroyed, and its handle is good for nothing. */
+static int stale(struct Handle *of) {
+    const char *calls;
+    if (of->instance < 0) return 0;
+    calls = value_of(of, "stale", -1);
+    return calls && asked[of->device][of->instance]++ >= number(calls);
+}
+
 static int ready(void *handle, const char *call) {
     if (!initialized) return UNINITIALIZED;
-    if (!handle) return INVALID_ARGUMENT;
+    if (!handle || stale(handle)) return INVALID_ARGUMENT;
     return fault(((struct Handle *)handle)->device, call);
 }
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_values import ErrorKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from gpus import GpuBench
     from stoker.sources.nvml_values import Snapshot
@@ -618,17 +619,100 @@ def test_a_gpu_that_never_told_its_uuid_is_shown_by_its_index(gpus: Callable[...
     assert ups(look(bench)) == {uuid_of(0): True, "": False}
 
 
-def test_a_gpu_that_was_not_reached_because_two_others_hang_keeps_what_it_said(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(4, deadline=0.3)
+@pytest.mark.parametrize("hanging", [(1, 2, 5), range(8), (0,), (7,)])
+def test_however_many_calls_hang_all_other_gpus_are_read_in_the_same_look(
+    gpus: Callable[..., GpuBench], hanging: Iterable[int]
+) -> None:
+    """A look takes little longer than one call may: each call has its time while the others are read."""
+    bench = gpus(8)
     before = look(bench)
-    for index in (1, 2):
-        bench.machine.devices[index].hangs("nvmlDeviceGetUUID")
+    for index in hanging:
+        bench.machine.devices[index].hangs("nvmlDeviceGetMemoryInfo")
+    for device in bench.machine.devices:
+        device.values["temperature"] = 77
+    bench.change()
+    begun = time.monotonic()
+    found = look(bench)
+    print(f"{time.monotonic() - begun:.1f} s")
+    assert ups(found) == {uuid_of(index): index not in hanging for index in range(8)}
+    assert all(gpu.values["temperature"] == 77 for gpu in found.gpus if gpu.up)
+    assert {key.gpu for key, count in found.errors.items() if count == 1 and key.error == "TIMEOUT"} == {
+        str(index) for index in hanging
+    }
+    assert (before.devices, found.devices, found.left) == (8, 8, 0)
+    assert not bench.gate._aside.indices
+    for device in bench.machine.devices:
+        device.heal()
+    bench.change()
+    assert all(ups(look(bench, 61)).values())
+
+
+def test_a_look_in_which_calls_hang_is_over_when_its_time_is(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(8, deadline=30, budget=2)
+    look(bench)
+    for device in bench.machine.devices[2:]:
+        device.hangs("nvmlDeviceGetUUID")
+    bench.change()
+    found = look(bench)  # if each had its thirty seconds, the test's own limit would end it
+    assert {uuid: up for uuid, up in ups(found).items() if uuid in (uuid_of(0), uuid_of(1))} == {
+        uuid_of(0): True,
+        uuid_of(1): True,
+    }
+    assert found.devices == 8
+    assert sum(found.errors.values()) >= 1
+
+
+def test_a_call_that_is_only_slow_costs_nothing_and_is_waited_for_from_then_on(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(3, deadline=4)
+    look(bench)
+    device = bench.machine.devices[1]
+    device.values["slow.nvmlDeviceGetPowerUsage"] = 1300  # milliseconds; after 800 the others are read meanwhile
+    device.values["temperature"] = 77
     bench.change()
     found = look(bench)
-    assert ups(found) == {uuid_of(0): True, uuid_of(1): False, uuid_of(2): False, uuid_of(3): True}
-    assert found.gpus[3] is before.gpus[3]
-    assert found.devices == 4
-    assert look(bench).gpus[3] is not before.gpus[3]
+    assert ups(found) == {uuid_of(index): True for index in range(3)}
+    assert (found.errors, found.failures, found.restarts) == ({}, (), 1)
+    assert found.gpus[1].values["temperature"] == 77
+    again = look(bench)
+    assert (again.errors, again.restarts) == ({}, 1)
+
+
+def test_a_mig_instance_that_is_destroyed_while_it_is_read_is_left_out_and_no_error(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(1)
+    values = bench.machine.devices[0].values
+    values |= {"mig": 1}
+    for number in range(2):
+        values |= {f"mig{number}.gpu_instance": number + 1, f"mig{number}.compute_instance": 0}
+        values |= {f"mig{number}.memory_{kind}": 9 for kind in ("total", "used", "reserved")}
+    values["mig0.stale"] = 3  # both its numbers are told, then its uuid
+    bench.change()
+    found = look(bench)
+    assert (found.errors, found.failures) == ({}, ())
+    assert [one.gpu_instance for one in found.gpus[0].instances] == ["2"]
+    values["mig0.stale"] = 1
+    bench.change()
+    found = look(bench)
+    assert (found.errors, found.failures) == ({}, ())
+    assert [one.gpu_instance for one in found.gpus[0].instances] == ["2"]
+
+
+def test_devices_that_are_not_reached_keep_what_they_said(gpus: Callable[..., GpuBench]) -> None:
+    """As when the library does not even start again while a call hangs."""
+    bench = gpus(3, deadline=30, budget=1.5)
+    before = look(bench)
+    bench.machine.devices[0].hangs("nvmlDeviceGetUUID")
+    bench.machine.system["hang.nvmlInit"] = 1
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): False, uuid_of(1): True, uuid_of(2): True}
+    assert found.gpus[1] is before.gpus[1]
+    assert found.devices == 3
+    del bench.machine.system["hang.nvmlInit"]
+    bench.machine.devices[0].heal()
+    bench.change()
+    assert look(bench, 1).gpus[1] is not before.gpus[1]
 
 
 @pytest.mark.parametrize("restarted", [True, False])
