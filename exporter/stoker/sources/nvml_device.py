@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stoker.sources import nvml_reads as reads
 from stoker.sources.nvml_activity import Activity
-from stoker.sources.nvml_calls import ERRORS, Nvml, Refused, text
-from stoker.sources.nvml_fields import FIELDS, field_value, link_fields
+from stoker.sources.nvml_batch import Batch
+from stoker.sources.nvml_calls import Nvml, Refused, text
+from stoker.sources.nvml_fields import FIELDS, link_fields
 from stoker.sources.nvml_links import Links
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Device:
         """Forget what is not supported."""
         self._way: dict[str, int] = {}
         self._links = Links(self._nvml, self._index, self._refused)
-        self._fields = list(FIELDS)
+        self._batch = Batch(FIELDS)
         self._up: list[int] = []
         self._settings: tuple[float, dict[str, Any]] = (-reads.SETTINGS_EVERY, {})
         self._samples = dict(reads.SAMPLES)
@@ -161,27 +162,25 @@ class Device:
         of_links: dict[int, dict[str, Any]] = {}
         if up != self._up:  # a link that was down may have told that it supports nothing
             self._up = up
-            self._fields = [field for field in self._fields if field.link < 0] + link_fields(up)
-        if not self._fields:
+            self._batch = Batch([field for field in self._batch.fields if field.link < 0] + link_fields(up))
+        if not self._batch.fields:
             return of_links
         try:
-            answers = self._nvml.ask(self._index, call, handle, [(field.id, field.scope) for field in self._fields])
+            answers = self._nvml.ask(self._index, call, handle, function=self._batch.ask)
         except Refused as refused:
             if self._refused(refused):
-                self._fields = []
+                self._batch = Batch(())
             return of_links
-        supported = []
-        for field, found in zip(self._fields, answers, strict=True):
-            error = ERRORS.get(found.nvmlReturn, str(found.nvmlReturn)) if found.nvmlReturn else ""
-            if not error:
-                if (value := field_value(found)) is not None:
-                    (values if field.link < 0 else of_links.setdefault(field.link, {}))[field.key] = value
+        unsupported = set()
+        for field, value, error in answers:
+            if value is not None:
+                (values if field.link < 0 else of_links.setdefault(field.link, {}))[field.key] = value
             elif error in _NOT_SUPPORTED or error == "INVALID_ARGUMENT":  # an older driver does not know the field
-                continue
-            else:
+                unsupported.add(field)
+            elif error:
                 self._refused(Refused(call, error))
-            supported.append(field)
-        self._fields = supported
+        if unsupported:
+            self._batch = Batch([field for field in self._batch.fields if field not in unsupported])
         return of_links
 
     def _read_samples(self, values: dict[str, Any], handle: object) -> None:

@@ -1,10 +1,8 @@
-"""Fields of nvmlDeviceGetFieldValues: those of a GPU and those of each of its links; all are asked for in one call. In the child only."""
+"""Fields of nvmlDeviceGetFieldValues: those of a GPU and those of each of its links; all are asked for in one call."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from stoker.sources.nvml_reads import VALUE, clean
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,11 +111,3 @@ LINK_FIELDS = (
 def link_fields(links: Iterable[int]) -> list[Field]:
     """Those of these links."""
     return [Field(key, number, link, link) for link in links for key, number in LINK_FIELDS]
-
-
-def field_value(found: Any) -> Any:  # noqa: ANN401 - a ctypes structure of pynvml
-    """The number in a field, by the type that it says."""
-    kind = found.valueType
-    if kind >= len(VALUE):
-        return None
-    return clean(getattr(found.value, VALUE[kind], None))  # pynvml before 13 has no usVal

@@ -177,13 +177,16 @@ VALUE = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 
 def clean(value: Any) -> Any:  # noqa: ANN401 - whatever NVML gave
     """The value, as a text where it is one, or None for NVML's "not available"; in a list each for itself."""
-    if isinstance(value, bytes):  # pynvml decodes most texts
-        return value.decode(errors="replace")
-    if isinstance(value, list):
+    kind = type(value)
+    if kind is int:
+        return None if value in NOT_AVAILABLE else value
+    if kind is list:
         return [clean(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if kind is bytes:  # pynvml decodes most texts
+        return value.decode(errors="replace")
+    if kind is float and not math.isfinite(value):
         return None
-    return None if isinstance(value, int) and value in NOT_AVAILABLE else value
+    return value
 
 
 def stamped_values(answer: tuple[int, list[Any]]) -> list[tuple[int, Any]]:
