@@ -256,14 +256,17 @@ def test_a_mig_instance_says_what_it_is_and_what_failed_in_it(gpus: Callable[...
         "name": "NVIDIA H200 MIG 1g.18gb",
         "multiprocessors": 16,
         "ecc_at107": 3,
+        "compute": "11:500:7:0 12:6:7:0",
     }
     bench = with_values(gpus, mig=1, **{f"mig2.{key}": value for key, value in values.items()})
     instance = 'gpu_instance="7",compute_instance="0"'
-    found = told(bench, "instance", "ecc_errors", "errors_total")
+    found = told(bench, "instance", "ecc_errors", "errors_total", "processes{")
     assert found[f'instance_info{{{instance},instance_uuid="MIG-1",name="NVIDIA H200 MIG 1g.18gb"}}'] == 1
     assert found[f"instance_multiprocessors{{{instance}}}"] == 16
     assert found[f'ecc_errors_total{{{instance},type="uncorrected",scope="volatile"}}'] == 3
     assert found['ecc_errors_total{type="uncorrected",scope="volatile"}'] == 0
+    assert found[f'processes{{{instance},type="compute"}}'] == 2
+    assert found['processes{type="compute"}'] == 1
     assert not [series for series in found if series.startswith("errors_total")]
 
 

@@ -202,18 +202,22 @@ def test_an_older_binding_leaves_out_what_it_lacks(
     assert installed is not None
     assert installed.origin is not None
     older = (
-        "for name in ('nvmlDeviceGetTemperatureV', 'nvmlDeviceGetMarginTemperature'): globals().pop(name, None)\n"
+        "for name in ('nvmlDeviceGetTemperatureV', 'nvmlDeviceGetMarginTemperature', 'nvmlDeviceGetGpuFabricInfoV',\n"
+        "    'nvmlDeviceGetSramEccErrorStatus', 'nvmlGpmQueryDeviceSupport', 'nvmlDeviceGetRowRemapperHistogram',\n"
+        "    'c_nvmlGpmMetricsGet_t', 'nvmlDeviceGetGspFirmwareMode', 'nvmlDeviceGetNumaNodeId'): globals().pop(name, None)\n"
         "class c_nvmlGpuFabricInfo_t(_PrintableStructure):\n"
         "    _fields_ = [('clusterUuid', c_char * 96), ('status', c_uint), ('cliqueId', c_uint32), ('state', c_uint)]\n"
     )
     (tmp_path / "pynvml.py").write_text(Path(installed.origin).read_text(encoding="utf-8") + older, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "pynvml", raising=False)
-    found = look(gpus(1))
+    bench = gpus(1)
+    look(bench)
+    found = look(bench)
     assert found.failures == ()
     values = found.gpus[0].values
     assert (values["temperature"], values["fabric"][0]) == (52, 3)
-    assert "margin" not in values
+    assert not {"margin", "sram", "remap_banks", "activity"} & set(values)
 
 
 def test_numbers_that_mean_not_available_are_left_out(gpus: Callable[..., GpuBench]) -> None:
@@ -750,6 +754,33 @@ def test_a_child_that_cannot_be_killed_is_left_behind_and_counted(
     os.kill(child.pid, signal.SIGKILL)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert look(bench).left == 0
+
+
+def test_gpus_that_hang_in_the_kernel_cost_a_child_each_and_no_other_gpu_anything(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = gpus(8, deadline=0.3)
+    look(bench)
+    hanging = range(2, 7)
+    for index in hanging:
+        bench.machine.devices[index].hangs("nvmlDeviceGetUUID")
+    bench.change()
+    others = {uuid_of(index): index not in hanging for index in range(8)}
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)  # as for a process in uninterruptible sleep
+        patch.setattr("stoker.sources.nvml_process._KILL_LIMIT", 0.0)
+        found = look(bench)
+        assert (ups(found), found.left) == (others, len(hanging))
+        for _ in range(6):
+            found = look(bench, 61)
+            assert (ups(found), found.left) == (others, len(hanging))
+        for index in hanging:
+            bench.machine.devices[index].heal()
+        bench.change()
+    deadline = time.monotonic() + 20
+    while look(bench, 61).left:  # they go on, and find that nobody listens to them any more
+        assert time.monotonic() < deadline
+    assert all(ups(look(bench, 901)).values())
 
 
 def test_a_child_ends_when_its_parent_is_killed(nvml_library: Path, tmp_path: Path) -> None:

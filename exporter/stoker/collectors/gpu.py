@@ -17,6 +17,7 @@ from stoker.collectors import (
     gpu_ecc,
     gpu_fabric,
     gpu_info,
+    gpu_instances,
     gpu_memory,
     gpu_nvlink,
     gpu_pcie,
@@ -65,6 +66,7 @@ _PARTS = (
     Part("fabric", gpu_fabric.DESCS, gpu_fabric.read),
     Part("settings", gpu_settings.DESCS, gpu_settings.read),
     Part("board", gpu_board.DESCS, gpu_board.read),
+    Part("instances", gpu_instances.DESCS, gpu_instances.read),
     Part("recovery", gpu_recovery.DESCS, gpu_recovery.read),
     Part("activity", gpu_activity.DESCS, gpu_activity.read),
 )

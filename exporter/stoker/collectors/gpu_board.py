@@ -1,10 +1,10 @@
-"""What a GPU is made of, and what its MIG instances are; for joins."""
+"""What a GPU is made of; for joins."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stoker.collectors.gpu_labels import INSTANCE, gauge
+from stoker.collectors.gpu_labels import gauge
 from stoker.metrics import Sample
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ BOARD = gauge(
 )
 CORES = gauge("stoker_gpu_cores", "Cores of the chip")
 BUS = gauge("stoker_gpu_memory_bus_width_bytes", "What the bus to the device's memory carries at a time")
-INSTANCE_INFO = gauge(
-    "stoker_gpu_instance_info", "Always 1; what a MIG instance is", "instance_uuid", "name", base=INSTANCE
-)
-MULTIPROCESSORS = gauge(
-    "stoker_gpu_instance_multiprocessors", "Streaming multiprocessors of a MIG instance", base=INSTANCE
-)
-DESCS = (BOARD, CORES, BUS, INSTANCE_INFO, MULTIPROCESSORS)
+DESCS = (BOARD, CORES, BUS)
 
 _VIRTUALIZATION = {0: "none", 1: "passthrough", 2: "vgpu", 3: "vgpu_host", 4: "vsga_host"}
 
@@ -40,10 +34,3 @@ def read(gpu: Gpu) -> Iterator[Sample]:
         yield Sample(CORES, gpu.labels, float(static["cores"]))
     if "memory_bus_bits" in static:
         yield Sample(BUS, gpu.labels, static["memory_bus_bits"] / 8)
-    for one in gpu.instances:
-        labels = (*gpu.labels, one.gpu_instance, one.compute_instance)
-        uuid, name = (str(one.values.get(key, "")) for key in ("uuid", "name"))
-        if uuid or name:
-            yield Sample(INSTANCE_INFO, (*labels, uuid, name), 1.0)
-        if "multiprocessors" in one.values:
-            yield Sample(MULTIPROCESSORS, labels, float(one.values["multiprocessors"]))

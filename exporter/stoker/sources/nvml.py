@@ -23,7 +23,7 @@ from stoker.sources.nvml_aside import Aside
 from stoker.sources.nvml_known import KnownGpus
 from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
 from stoker.sources.nvml_pauses import Pauses
-from stoker.sources.nvml_process import NvmlProcess
+from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 
@@ -211,7 +211,9 @@ class NvmlGate:
         """Ask the child, and its replacement when it is lost, until every device that is not paused was read."""
         # without a look before this one, a device that is not reached would count as gone: then all of them are tried
         until = math.inf if self._before(now) is None else time.monotonic() + self._budget
-        this = _Round(now, failures, self._pauses.at(now), until)
+        # a device that hangs may cost a child for good: with no more of them to spare, only the others are read
+        paused = self._pauses.all() if self._process.left() >= MOST_LEFT else self._pauses.at(now)
+        this = _Round(now, failures, paused, until)
         try:
             self._read_all(this)
         finally:
@@ -235,7 +237,8 @@ class NvmlGate:
         for index, gpu in read.items():
             if not gpu.up and gpu.uuid in answering:
                 read[index] = Gpu(str(index), "", up=False)  # the one that was known at this index has moved
-        if any(not gpu.up for index, gpu in read.items() if index not in paused) and now >= self._renew_at:
+        down = any(not gpu.up for index, gpu in read.items() if index not in paused)
+        if down and now >= self._renew_at and self._process.left() < MOST_LEFT:
             # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
             self._renew_at = now + _RENEW_EVERY
             self._process.end()

@@ -43,17 +43,25 @@ def _versioned(structure: type[Structure], version: int) -> Any:  # noqa: ANN401
     return made
 
 
+def _call(name: str, *arguments: object) -> None:
+    """A function of pynvml; one that this version of it lacks is as one that the driver lacks."""
+    function = getattr(pynvml, name, None)
+    if function is None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+    function(*arguments)
+
+
 def fabric_before_535(handle: object) -> list[object]:
     """State of the GPU in an NVLink fabric: 0 not supported, 1 not started, 2 in progress, 3 completed."""
     info = _FabricInfo()
-    pynvml.nvmlDeviceGetGpuFabricInfo(handle, byref(info))
+    _call("nvmlDeviceGetGpuFabricInfo", handle, byref(info))
     return [int(info.state)]
 
 
 def fabric(handle: object) -> list[object]:
     """The same state; then clique, cluster as a text, and the mask of what is wrong with the GPU's part."""
     info = _versioned(_FabricInfo2, 2)
-    pynvml.nvmlDeviceGetGpuFabricInfoV(handle, byref(info))
+    _call("nvmlDeviceGetGpuFabricInfoV", handle, byref(info))
     cluster = bytes(info.cluster).hex()
     shown = (
         "-".join((cluster[:8], cluster[8:12], cluster[12:16], cluster[16:20], cluster[20:]))
@@ -68,7 +76,7 @@ def sram_errors(handle: object) -> list[int]:
     and whether there are more than NVIDIA holds for healthy.
     """
     status = _versioned(_Sram, 1)
-    pynvml.nvmlDeviceGetSramEccErrorStatus(handle, byref(status))
+    _call("nvmlDeviceGetSramEccErrorStatus", handle, byref(status))
     return [*(int(getattr(status, f"number{number}")) for number in range(11)), int(bool(status.exceeded))]
 
 
