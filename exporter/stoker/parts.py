@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 _RUNS = "runs"
+_SHARE = 0.85
+"""Of a collector's deadline that a look at GPUs may take, so that it is over before the deadline is."""
 """The source of what runs under `stoker run`."""
 
 
@@ -159,6 +161,7 @@ def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
         procfs=Path(machine.proc),
         memory=KeptMapping(state_dir(settings, os.environ) / "gpu.json"),
         deadline=settings.gpu.deadline,
+        budget=settings.deadline * _SHARE,
         process_user=settings.gpu.process_user,
     )
 

@@ -64,6 +64,7 @@ def test_how_many_gpus_there_are_is_told_three_times(gpus: Callable[..., GpuBenc
 
 def test_a_gpu_that_is_down_has_its_name_and_nothing_else(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(2)
+    bench.values()  # activity is known from the second look on
     before = bench.values()
     bench.machine.devices[1].lose()
     bench.change()
@@ -101,6 +102,7 @@ def test_a_part_that_breaks_costs_only_its_own_series(
     bench = gpus(2)
     (whole,) = gpu_collectors(bench.gate)
     assert isinstance(whole, Gpus)
+    whole.collect()
     collector = Gpus(bench.gate, (Part("broken", (), broken), *whole._parts))
     reading: Reading = collector.collect()
     assert reading.failures == ["GPU 0: broken: KeyError: '0'", "GPU 1: broken: KeyError: '1'"]

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.collectors import (
     gpu_activity,
+    gpu_board,
     gpu_clocks,
     gpu_devices,
     gpu_ecc,
+    gpu_fabric,
     gpu_info,
+    gpu_instances,
     gpu_memory,
     gpu_nvlink,
     gpu_pcie,
     gpu_power,
     gpu_processes,
     gpu_recovery,
+    gpu_remap,
+    gpu_settings,
     gpu_temperature,
     gpu_throttle,
     gpu_utilization,
@@ -55,9 +60,15 @@ _PARTS = (
     Part("clocks", gpu_clocks.DESCS, gpu_clocks.read),
     Part("throttle", gpu_throttle.DESCS, gpu_throttle.read),
     Part("ecc", gpu_ecc.DESCS, gpu_ecc.read),
+    Part("remap", gpu_remap.DESCS, gpu_remap.read),
     Part("pcie", gpu_pcie.DESCS, gpu_pcie.read),
     Part("nvlink", gpu_nvlink.DESCS, gpu_nvlink.read),
+    Part("fabric", gpu_fabric.DESCS, gpu_fabric.read),
+    Part("settings", gpu_settings.DESCS, gpu_settings.read),
+    Part("board", gpu_board.DESCS, gpu_board.read),
+    Part("instances", gpu_instances.DESCS, gpu_instances.read),
     Part("recovery", gpu_recovery.DESCS, gpu_recovery.read),
+    Part("activity", gpu_activity.DESCS, gpu_activity.read),
 )
 
 GPU_DESCS: tuple[Desc, ...] = (
@@ -65,7 +76,6 @@ GPU_DESCS: tuple[Desc, ...] = (
     *gpu_devices.DESCS,
     *(desc for part in _PARTS for desc in part.descs),
     *gpu_processes.DESCS,
-    *gpu_activity.DESCS,
     *gpu_xid.DESCS,
 )
 """Every metric of GPUs, those that the kernel's log gives included."""

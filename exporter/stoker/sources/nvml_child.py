@@ -17,7 +17,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-from stoker.sources.nvml_calls import ANNOUNCEMENT, Nvml, Refused
+from stoker.sources.nvml_calls import ANNOUNCEMENT, Nvml, Refused, text
 from stoker.sources.nvml_device import Device
 
 NO_DEVICE = -1
@@ -42,6 +42,8 @@ class Child:
         except Refused as refused:
             self._say({"fatal": [refused.call, refused.error]})
             return False
+        for index in [index for index in self._devices if index >= count]:
+            self._drop(index)
         self._say({**self._system, "count": count})
         for index in range(count):
             if index not in skip:
@@ -50,7 +52,7 @@ class Child:
         return True
 
     def _say(self, answer: dict[str, Any]) -> None:
-        self._output.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        self._output.write(json.dumps(answer, separators=(",", ":"), default=text) + "\n")
         self._output.flush()
 
     def _version(self) -> str:
@@ -71,12 +73,19 @@ class Child:
             handle = self._nvml.ask(index, "nvmlDeviceGetHandleByIndex", index)
             uuid = str(self._nvml.ask(index, "nvmlDeviceGetUUID", handle))
         except Refused as refused:
-            self._devices.pop(index, None)
+            self._drop(index)
             return {"index": index, "uuid": "", "errors": [(refused.call, refused.error)]}
         device = self._devices.get(index)
         if device is None or device.uuid != uuid:
+            self._drop(index)
             device = self._devices[index] = Device(self._nvml, index, uuid)
         return device.read(handle)
+
+    def _drop(self, index: int) -> None:
+        """Forget a device, if it is known: it is gone, or another one has its index."""
+        device = self._devices.pop(index, None)
+        if device is not None:
+            device.close()
 
 
 def _private_output() -> TextIO:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import mmap
 import os
 import select
@@ -22,10 +23,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from stoker.errors import SourceError
-from stoker.sources.nvml_lost import STARTING, EndedError, HungError, StartError
+from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
 _ANNOUNCEMENT = struct.Struct("<dq80s")  # as in nvml_calls, which cannot be imported here: it loads pynvml
 _START_LIMIT = 20.0
@@ -36,6 +37,7 @@ _LOOK = 0.2
 _SLOW_CALLS = {"nvmlInit": 6.0}
 """Calls that may take this many times longer: without persistence mode the driver wakes up every GPU in it, a second or two each."""
 _KILL_LIMIT = 1.0
+_KILL_LEAST = 0.1
 _CHUNK = 1 << 16
 MOST_LEFT = 4
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -58,6 +60,7 @@ class NvmlProcess:
         self._rest = b""
         self.answered = False
         self._left: list[subprocess.Popen[bytes]] = []
+        self._until = math.inf
         self.started = 0
 
     @property
@@ -72,16 +75,21 @@ class NvmlProcess:
 
     def left(self) -> int:
         """How many children could not be killed and still exist."""
-        self._left = [process for process in self._left if process.poll() is None]
+        self._left[:] = [process for process in self._left if process.poll() is None]
         return len(self._left)
 
-    def ask(self, skip: Iterable[int]) -> Generator[dict[str, Any], None, None]:
+    def ask(
+        self, skip: Iterable[int], patience: Callable[[int], float] = lambda _: math.inf, until: float = math.inf
+    ) -> Generator[dict[str, Any], None, None]:
         """Ask for everything and give the answers as they come, without the last.
 
         Args:
             skip: indices of devices to leave out.
+            patience: seconds after which a call of this device is told to take long.
+            until: monotonic seconds at which a call counts as hung, though it may have begun late.
 
         Raises:
+            SlowError: a call takes long; the child can be set aside.
             HungError: a call did not return; the child is dead.
             EndedError: the child ended by itself.
             StartError: it could not be started.
@@ -100,18 +108,43 @@ class NvmlProcess:
         except OSError as error:
             raise self._ended(process) from error
         complete = False
+        self._until = until
         try:
             while not complete:
-                answer = self._answer(process)
+                answer = self._answer(process, patience)
                 self.answered = True
                 complete = "end" in answer
                 if not complete:
                     yield answer
                 if "fatal" in answer:
                     return
+        except SlowError:
+            complete = True  # what it has still to say is for who waits for it
+            raise
         finally:
             if not complete:
                 self.end()  # what it has still to say would be taken for the answer to the next request
+
+    def set_aside(self) -> NvmlProcess:
+        """The child, with the call that it makes, as one of its own; this one starts another child when it is asked next."""
+        aside = NvmlProcess(self._env, self._deadline)
+        aside._process, aside._shared, aside._rest = self._process, self._shared, self._rest
+        aside._left = self._left
+        self._process, self._shared, self._rest = None, None, b""
+        return aside
+
+    def finish(self, until: float) -> dict[str, Any]:
+        """The answer that a child which was set aside owes.
+
+        Args:
+            until: as of `ask`.
+
+        Raises:
+            HungError, EndedError: as by `ask`.
+        """
+        assert self._process is not None
+        self._until = until
+        return self._answer(self._process)
 
     def kill(self) -> None:
         """Kill the child from another thread; who is waiting for it sees its end."""
@@ -120,7 +153,7 @@ class NvmlProcess:
             process.kill()
 
     def end(self) -> None:
-        """End the child. Never waits longer than a second."""
+        """End the child. Never waits longer than a second, and not long when a look is out of time."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -134,7 +167,7 @@ class NvmlProcess:
             self._shared = None
         self._rest = b""
         try:
-            process.wait(_KILL_LIMIT)
+            process.wait(min(_KILL_LIMIT, max(_KILL_LEAST, self._until - time.monotonic())))
         except subprocess.TimeoutExpired:
             self._left.append(process)
 
@@ -181,9 +214,11 @@ class NvmlProcess:
                 start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
             )
 
-    def _answer(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    def _answer(
+        self, process: subprocess.Popen[bytes], patience: Callable[[int], float] = lambda _: math.inf
+    ) -> dict[str, Any]:
         """The child's next answer."""
-        line = self._line(process)
+        line = self._line(process, patience)
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
@@ -206,7 +241,7 @@ class NvmlProcess:
         self.end()
         return EndedError(why, call, index)
 
-    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
+    def _line(self, process: subprocess.Popen[bytes], patience: Callable[[int], float]) -> bytes:
         """The child's next line."""
         assert process.stdout is not None
         output = process.stdout.fileno()
@@ -215,12 +250,15 @@ class NvmlProcess:
         while b"\n" not in self._rest:
             now = time.monotonic()
             begun, index, call = self._announced()
-            limit = begun + self._limit(index, call)
-            if now >= limit:
-                self.end()
-                raise HungError(call, index, limit - begun)
+            limit = min(begun + self._limit(index, call), self._until)
+            slow = begun + patience(index) if index >= 0 else math.inf
             # the call changes while this waits, so that it looks again before the call that it saw would be overdue
-            if not waiting.poll(min(limit - now, self._deadline * _LOOK) * 1000 + 1):
+            if not waiting.poll(max(0.0, min(limit - now, slow - now, self._deadline * _LOOK)) * 1000 + 1):
+                if now >= limit:
+                    self.end()
+                    raise HungError(call, index, limit - begun)
+                if now >= slow:
+                    raise SlowError(call, index)
                 continue
             data = os.read(output, _CHUNK)
             if not data:
