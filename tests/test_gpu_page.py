@@ -74,7 +74,7 @@ VALUES = {
     "reason": "applications_clocks,hw_power_brake,hw_slowdown,hw_thermal,idle,sw_power_cap,sw_thermal,sync_boost",
     "scope": "aggregate,volatile",
     "cause": "corrected,uncorrected",
-    "state": "current,max",
+    "state": "busy,current,held,idle,max,unmeasured",
     "direction": "rx,tx",
 }
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from stoker.sources import nvml_reads as reads
 from stoker.sources.nvml_calls import ERRORS, Nvml, Refused, text
+from stoker.sources.nvml_use import CALL as PROCESS_USE
+from stoker.sources.nvml_use import ProcessUse
 
 _NOT_SUPPORTED = frozenset({"NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "ARGUMENT_VERSION_MISMATCH", "DEPRECATED"})
 _GONE = frozenset({"GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND", "UNINITIALIZED", "DRIVER_NOT_LOADED"})
@@ -27,6 +29,7 @@ class Device:
         self._errors: list[tuple[str, str]] = []
         self._last_stamp: dict[str, int] = {}
         self._spans: dict[str, deque[tuple[float, int, int]]] = {key: deque() for key, _ in reads.SAMPLES}
+        self._process_use = ProcessUse()
 
     def _ask_all_again(self) -> None:
         """Forget what is not supported."""
@@ -61,6 +64,7 @@ class Device:
         self._read_fields(values, handle)
         self._read_violations(values, handle)
         self._read_samples(values, handle)
+        self._read_process_use(values, handle)
         answer["links"] = self._read_links(handle)
         answer["instances"] = self._read_instances(handle) if self._mig_mode else []
 
@@ -235,3 +239,19 @@ class Device:
             values = self._rows(reads.INSTANCE_ROWS, instance, "mig_")
             found.append({"gpu_instance": gpu, "compute_instance": compute, "values": values})
         return found
+
+    def _read_process_use(self, values: dict[str, Any], handle: object) -> None:
+        """What each process used since the last look; nothing where that is not told, as in MIG mode."""
+
+        def samples(since: int) -> list[Any]:
+            return list(self._listed(PROCESS_USE, handle, since))
+
+        if self._way.get(PROCESS_USE) == -1:
+            return
+        try:
+            values["process_use"] = self._process_use.read(samples)
+        except Refused as refused:
+            if refused.error in ("NOT_FOUND", "0"):  # pynvml takes a success without samples for an error
+                values["process_use"] = []  # nobody did anything
+            elif self._refused(refused):
+                self._way[PROCESS_USE] = -1

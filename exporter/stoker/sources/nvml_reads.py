@@ -138,7 +138,7 @@ ROWS = (
 )
 """Read every time. nvmlDeviceGetPcieThroughput is not here on purpose: it blocks for 20 ms."""
 
-INSTANCE_ROWS = (Row("memory", (_MEMORY_2, _MEMORY_1)),)
+INSTANCE_ROWS = (Row("memory", (_MEMORY_2, _MEMORY_1)), _row("uuid", "nvmlDeviceGetUUID"))
 """Read of a MIG instance; the other rows belong to the whole GPU."""
 
 FIELDS = (
