@@ -52,8 +52,8 @@ FORGOTTEN = Desc(
 )
 DESCS = (TIME, SECONDS, ENERGY, FORGOTTEN)
 
-_LONGEST = 300.0
-"""Seconds between two looks over which nothing is charged: the machine slept, or the GPU was away."""
+_LONGEST = 600.0
+"""Seconds between two looks, twice the longest interval, over which nothing is charged: the machine slept, or the GPU was away."""
 _MOST = 1000
 _MILLI = 1e3
 

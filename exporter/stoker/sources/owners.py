@@ -6,6 +6,9 @@ was another one by the end of the reading is thrown away.
 
 In a PID namespace of its own an exporter cannot be sure whose the numbers are: some drivers translate them, some do not. There, a process
 is believed to be the one that NVML means only when it has a GPU's device open.
+
+Of all that is read, only a process's environment can block: the kernel waits for a lock that a process which hangs in the driver may hold. It is
+read in a thread that can be left behind, once, and only of processes that no control group places.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stoker.sources import nvml_users
-from stoker.sources.control_groups import groups
+from stoker.sources.control_groups import Groups, groups
+from stoker.sources.deadline import Worker
 from stoker.sources.outputs import environment, has_device
 from stoker.sources.processes import namespace, start_of
 
@@ -29,6 +33,8 @@ INITIAL = "pid:[4026531836]"
 """The machine's own PID namespace, a constant of the kernel."""
 _AGAIN = 60.0
 _JOB = "SLURM_JOB_ID"
+_PATIENCE = 0.5
+"""Seconds that an environment may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Owner:
 
 _ENDED = Owner("ended")
 _UNSEEN = Owner("unseen")
+_NOWHERE = Groups()
 
 
 class Owners:
@@ -74,6 +81,7 @@ class Owners:
         self._monotonic = monotonic
         self._known: dict[int, tuple[int, float, Owner]] = {}
         self._asked: set[int] = set()
+        self._worker: Worker | None = None
         self.whole = False
 
     def begin(self) -> None:
@@ -95,13 +103,14 @@ class Owners:
         known = self._known.get(pid)
         if known is not None and known[0] == start and now - known[1] < _AGAIN:
             return known[2]
-        found = self._look(pid)
+        before = known[2] if known is not None and known[0] == start else None
+        found = self._look(pid, before)
         if start_of(pid, self._procfs) != start:
             return _UNSEEN  # it ended meanwhile, and its number may already be another's: the next look tells
         self._known[pid] = (start, now, found)
         return found
 
-    def _look(self, pid: int) -> Owner:
+    def _look(self, pid: int, before: Owner | None) -> Owner:
         if not self.whole and not has_device(pid, self._procfs):
             return _UNSEEN
         here = groups(pid, self._procfs)
@@ -109,10 +118,22 @@ class Owners:
             "living",
             nvml_users.command(self._path, pid),
             nvml_users.user(self._path, pid, self._user),
-            here.slurm_job or _number(environment(pid, self._procfs).get(_JOB, "")),
+            here.slurm_job or (self._told_job(pid, before) if here == _NOWHERE else ""),
             here.pod,
             here.container,
         )
+
+    def _told_job(self, pid: int, before: Owner | None) -> str:
+        """The Slurm job that the process's environment names; empty when that cannot be read."""
+        if before is not None:
+            return before.slurm_job
+        self._worker = self._worker or Worker("environment", self._monotonic)
+        call = self._worker.give(lambda: environment(pid, self._procfs))
+        if not call.done.wait(_PATIENCE):
+            self._worker.retire()
+            self._worker = None
+            return ""
+        return _number(call.result().get(_JOB, ""))
 
 
 def _number(text: str) -> str:
