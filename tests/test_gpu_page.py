@@ -65,6 +65,9 @@ LABELS = {
     "power_peak_watts": "gpu,uuid",
     "utilization_peak_ratio": "gpu,uuid",
     "utilization_min_ratio": "gpu,uuid",
+    "memory_unowned_bytes": "gpu,uuid,owner",
+    "seconds_total": "gpu,uuid,state",
+    "processes_visible": "",
 }
 VALUES = {
     "engine": "decoder,encoder,jpeg,ofa",
