@@ -168,6 +168,14 @@ def test_names_of_programs_are_told_as_they_are(proc: Proc, name: str, told: str
     assert proc.look(11).command == told
 
 
+def test_a_process_on_several_gpus_is_the_same_one_in_one_look(proc: Proc) -> None:
+    here = proc.process(11)
+    found = proc.look(11)
+    (here / "stat").unlink()
+    assert proc.owners.owner(11) is found
+    assert proc.look(11).state == "ended"
+
+
 def test_processes_that_nobody_asks_for_are_forgotten(proc: Proc) -> None:
     for pid in range(100, 200):
         proc.process(pid)
@@ -222,6 +230,8 @@ def test_a_process_of_this_machine_from_its_birth_to_its_end(child: Callable[...
             assert found.slurm_job == "4711"
     one.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet taken away by its parent
+    owners.begin()
     assert owners.owner(one.pid).state == ("ended" if owners.whole else "unseen")
     one.wait()
+    owners.begin()
     assert owners.owner(one.pid).state == ("ended" if owners.whole else "unseen")

@@ -80,21 +80,24 @@ class Owners:
         self._user = user
         self._monotonic = monotonic
         self._known: dict[int, tuple[int, float, Owner]] = {}
-        self._asked: set[int] = set()
-        self._worker: Worker | None = None
+        self._told: dict[int, Owner] = {}
         self.whole = False
 
     def begin(self) -> None:
         """A new look: forget those that the last one did not ask for."""
-        for pid in self._known.keys() - self._asked:
+        for pid in self._known.keys() - self._told.keys():
             del self._known[pid]
-        self._asked.clear()
+        self._told.clear()
         # where /proc hides other users' processes (hidepid), the first one is hidden, too
         self.whole = namespace(self._procfs) == INITIAL and start_of(1, self._procfs) is not None
 
     def owner(self, pid: int) -> Owner:
-        """Of one process, as of now."""
-        self._asked.add(pid)
+        """Of one process; the same for the whole of a look, however many GPUs it is on."""
+        if pid not in self._told:
+            self._told[pid] = self._owner(pid)
+        return self._told[pid]
+
+    def _owner(self, pid: int) -> Owner:
         start = start_of(pid, self._procfs)
         if start is None:
             self._known.pop(pid, None)
@@ -125,13 +128,12 @@ class Owners:
 
     def _told_job(self, pid: int, before: Owner | None) -> str:
         """The Slurm job that the process's environment names; empty when that cannot be read."""
-        if before is not None:
+        if before is not None and before.state == "living":
             return before.slurm_job
-        self._worker = self._worker or Worker("environment", self._monotonic)
-        call = self._worker.give(lambda: environment(pid, self._procfs))
+        worker = Worker("environment", self._monotonic)
+        call = worker.give(lambda: environment(pid, self._procfs))
+        worker.retire()  # as soon as it has read it, which may be never
         if not call.done.wait(_PATIENCE):
-            self._worker.retire()
-            self._worker = None
             return ""
         return _number(call.result().get(_JOB, ""))
 
