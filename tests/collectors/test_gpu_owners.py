@@ -156,9 +156,13 @@ def test_what_each_process_uses_and_nothing_of_one_that_did_nothing(bench: GpuBe
         'pid="11",unit="decoder"': pytest.approx(0.05),
         **{f'pid="12",unit="{unit}"': 0 for unit in ("sm", "memory", "encoder", "decoder")},
     }
+    # a process of which there are fewer samples did nothing in the others
+    have(bench, "11:500", "12:400", process_use="11:6000000:60:0:0:0 11:6100000:60:0:0:0 12:6100000:40:0:0:0")
+    use = series(bench.values(), "process_utilization_ratio")
+    assert (use['pid="11",unit="sm"'], use['pid="12",unit="sm"']) == pytest.approx((0.6, 0.2))
     # the driver still has the samples, and they are not new any more
     assert set(series(bench.values(), "process_utilization_ratio").values()) == {0}
-    have(bench, "11:500", "12:400", process_use="11:5100000:60:20:0:5 12:5200000:30:1:0:0 13:5200000:4000000000:1:0:0")
+    have(bench, "11:500", "12:400", process_use="11:6100000:60:20:0:5 12:6200000:30:1:0:0 13:6200000:4000000000:1:0:0")
     use = series(bench.values(), "process_utilization_ratio")
     assert use['pid="11",unit="sm"'] == 0
     assert use['pid="12",unit="sm"'] == pytest.approx(0.3)

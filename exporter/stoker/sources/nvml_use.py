@@ -1,7 +1,7 @@
 """How much of a GPU each process uses, in the child: from samples that the driver keeps for a few seconds.
 
 NVML gives the samples that are newer than a time in microseconds. It keeps none of a process that did nothing, so a process that is listed and
-has no sample used nothing. When all did nothing, it gives NOT_FOUND.
+has no sample used nothing, and one that has fewer than another one did nothing in the others. When all did nothing, it gives NOT_FOUND.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ProcessUse:
         self._last = 0
 
     def read(self, samples: Callable[[int], list[Any]]) -> list[list[float]]:
-        """[pid, SM, memory, encoder, decoder] of each process that did something since the last look, in percent: means of its samples.
+        """[pid, SM, memory, encoder, decoder] of each process that did something since the last look, in percent.
 
         Args:
             samples: NVML's, newer than a time in microseconds.
@@ -41,6 +41,5 @@ class ProcessUse:
             if sample.pid and sample.timeStamp > last and max(used) <= _MOST:
                 found.setdefault(sample.pid, []).append(used)
                 self._last = max(self._last, sample.timeStamp)
-        return [
-            [pid, *(sum(each) / len(rows) for each in zip(*rows, strict=True))] for pid, rows in sorted(found.items())
-        ]
+        times = max(map(len, found.values()), default=0)
+        return [[pid, *(sum(each) / times for each in zip(*rows, strict=True))] for pid, rows in sorted(found.items())]
