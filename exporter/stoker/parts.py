@@ -267,7 +267,7 @@ def _collecting(settings: Settings, machine: Machine, before: Sequence[Part]) ->
             nvml,
             required=settings.gpu.enabled is True,
             pods=Pods(settings.gpu.kubelet_socket, f"{machine.root.rstrip('/')}{LOGS}"),
-            accounts=GpuAccounts(partial(KeptMapping, kept)),
+            accounts=GpuAccounts(partial(KeptMapping, kept), users=settings.gpu.process_user != "off"),
         )
     if not collectors:
         return None

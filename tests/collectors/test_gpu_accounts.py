@@ -136,6 +136,21 @@ def test_users_are_charged_only_when_asked_for(gpus: Callable[..., GpuBench]) ->
         assert found[f'seconds{{workload="train",kind="command"{told},state="busy"}}'] == 10
 
 
+def test_users_are_told_no_longer_when_nobody_asks_any_more() -> None:
+    memory: dict[str, object] = {
+        "accounts": {
+            "workloads": [[name, "command", "", user, 1, 2, 0, 3, 1000] for name, user in (("a", "ann"), ("b", ""))],
+            "gpus": [],
+            "forgotten": 0,
+        }
+    }
+    for users, told in ((True, {"a", "b"}), (False, {"b"})):
+        accounts = GpuAccounts(lambda: memory, clock=Clock(), monotonic=Clock(), users=users)
+        accounts.begin()
+        found = {sample.labels[0] for sample in accounts.samples() if sample.desc.labels[:1] == ("workload",)}
+        assert found == told
+
+
 def test_instances_are_the_part_of_the_gpu_that_they_have_of_its_memory(node: Node) -> None:
     node.bench.process(11, "train")
     for number, size in ((0, 4), (1, 2)):

@@ -74,6 +74,7 @@ class GpuAccounts:
         clock: seconds since the epoch.
         monotonic: seconds that never go back.
         most: workloads that have counters of their own.
+        users: whether users may be told.
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class GpuAccounts:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         most: int = _MOST,
+        users: bool = True,
     ) -> None:
-        self._ledger = Ledger(open_memory, clock, most)
+        self._ledger = Ledger(open_memory, clock, most, users=users)
         self._monotonic = monotonic
         self._last: dict[str, _Look] = {}
 

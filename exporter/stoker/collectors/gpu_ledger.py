@@ -49,6 +49,7 @@ class Ledger:
         open_memory: gives the mapping that keeps them, called when they are first needed: until then another exporter may write it.
         clock: seconds since the epoch.
         most: workloads that have an account of their own.
+        users: whether users may be told; if not, accounts kept from when they were are dropped.
 
     Attributes:
         workloads, gpus: the accounts; a GPU's is under its uuid.
@@ -56,12 +57,18 @@ class Ledger:
     """
 
     def __init__(
-        self, open_memory: Callable[[], MutableMapping[str, object]], clock: Callable[[], float], most: int
+        self,
+        open_memory: Callable[[], MutableMapping[str, object]],
+        clock: Callable[[], float],
+        most: int,
+        *,
+        users: bool,
     ) -> None:
         self._open = open_memory
         self._memory: MutableMapping[str, object] | None = None
         self._clock = clock
         self._most = most
+        self._users = users
         self._ended: list[Workload] | None = None
         self.workloads: dict[Workload, Account] = {}
         self.gpus: dict[str, GpuTime] = {}
@@ -135,7 +142,8 @@ class Ledger:
             forgotten = _number(kept["forgotten"])
         except (TypeError, ValueError, LookupError):
             return  # not written by this version: they begin anew, as when the file is lost
-        self.workloads, self.gpus, self.forgotten = workloads, gpus, forgotten
+        self.workloads = {each: account for each, account in workloads.items() if self._users or not each.user}
+        self.gpus, self.forgotten = gpus, forgotten
 
 
 def _text(value: object) -> str:
