@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stoker.catalog import catalog
 from stoker.collectors.gpu import gpu_collectors
+from stoker.collectors.gpu_accounts import GpuAccounts
 from stoker.collectors.host import host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config.load import state_dir
@@ -27,6 +28,7 @@ from stoker.logs.formats_sources import formats_of
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
 from stoker.sources.nvml import NvmlGate
+from stoker.sources.pods import LOGS, Pods
 from stoker.sources.run_folder import folders as run_folders
 
 if TYPE_CHECKING:
@@ -263,7 +265,13 @@ def _collecting(settings: Settings, machine: Machine, before: Sequence[Part]) ->
         collectors += host_collectors(machine, switches=settings.host.collectors)
     nvml = nvml_gate(settings, machine)
     if nvml is not None:
-        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True)
+        kept = state_dir(settings, os.environ) / "gpu_accounts.json"
+        collectors += gpu_collectors(
+            nvml,
+            required=settings.gpu.enabled is True,
+            pods=Pods(settings.gpu.kubelet_socket, f"{machine.root.rstrip('/')}{LOGS}"),
+            accounts=GpuAccounts(partial(KeptMapping, kept), users=settings.gpu.process_user != "off"),
+        )
     if not collectors:
         return None
     schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)

@@ -219,8 +219,9 @@ def test_a_process_is_told_by_the_base_name_of_its_executable(gpus: Callable[...
     bench = gpus(1)
     bench.machine.devices[0].values |= {"compute": "11:500 12:600 13:700 14", "graphics": "11:400"}
     bench.change()
+    bench.process(11, "python3.11 (deleted)")
+    bench.process(12)
     write(bench.folder, {"proc/12/comm": "/opt/x/train --secret\n", "proc/11/comm": "other\n"})
-    (bench.folder / "proc/11/exe").symlink_to("/usr/bin/python3.11 (deleted)")
     found = bench.values()
     memory = {series: value for series, value in found.items() if "process_memory" in series}
     assert memory == {
@@ -236,7 +237,7 @@ def test_a_user_is_told_only_when_asked_for(gpus: Callable[..., GpuBench], wante
     bench = gpus(1, process_user=wanted)
     bench.machine.devices[0].values["compute"] = "11:500"
     bench.change()
-    write(bench.folder, {"proc/11/comm": "train\n"})
+    bench.process(11, "train")
     user = f',user="{told}"' if told else ""
     assert f'stoker_gpu_process_memory_bytes{{{G0},pid="11",command="train"{user}}}' in bench.values()
 

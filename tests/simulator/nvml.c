@@ -855,3 +855,46 @@ int nvmlGpmMetricsGet(struct Metrics *to) {
     }
     return SUCCESS;
 }
+
+struct Use {
+    u32 pid;
+    u64 stamp;
+    u32 parts[4];
+};
+
+/* `process_use 1234:5000000:80:40:0:0`: pid, microseconds, and percent of SM, memory, encoder and decoder of each sample. */
+int nvmlDeviceGetProcessUtilization(void *handle, struct Use *to, u32 *count, u64 last) {
+    int error = ready(handle, "nvmlDeviceGetProcessUtilization"), part;
+    const char *at;
+    struct Use one;
+    u32 found = 0;
+    if (error) return error;
+    at = value_of(handle, "process_use", -1);
+    if (!at) return NOT_SUPPORTED;
+    while (*at >= '0' && *at <= '9') {
+        one.pid = (u32)number_at(&at);
+        one.stamp = 0;
+        if (*at == ':') {
+            at++;
+            one.stamp = number_at(&at);
+        }
+        for (part = 0; part < 4; part++) {
+            one.parts[part] = 0;
+            if (*at != ':') continue;
+            at++;
+            one.parts[part] = (u32)number_at(&at);
+        }
+        if (one.stamp > last) {
+            if (to && found < *count) to[found] = one;
+            found++;
+        }
+        while (*at == ' ') at++;
+    }
+    if (!found) return NOT_FOUND;
+    if (!to || found > *count) {
+        *count = found;
+        return INSUFFICIENT_SIZE;
+    }
+    *count = found;
+    return SUCCESS;
+}

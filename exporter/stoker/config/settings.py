@@ -35,6 +35,10 @@ class GpuSettings:
         "off", doc="Whether processes on a GPU carry their user as a label, as number or name."
     )
     deadline: Duration = setting(Duration(5), doc="How long one NVML call may take before its process is replaced.")
+    kubelet_socket: str = setting(
+        "/var/lib/kubelet/pod-resources/kubelet.sock",
+        doc="Where the kubelet says which pod has which GPU; where there is no such socket, only processes tell.",
+    )
     at: At = field(default_factory=At, compare=False, repr=False)
 
 

@@ -12,6 +12,8 @@ from stoker.sources.nvml_batch import Batch
 from stoker.sources.nvml_calls import Nvml, Refused, text
 from stoker.sources.nvml_fields import FIELDS, link_fields
 from stoker.sources.nvml_links import Links
+from stoker.sources.nvml_use import CALL as PROCESS_USE
+from stoker.sources.nvml_use import ProcessUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +39,7 @@ class Device:
         self._errors: list[tuple[str, str]] = []
         self._last_stamp: dict[str, int] = {}
         self._spans: dict[str, deque[tuple[float, int, int]]] = {key: deque() for key, _ in reads.SAMPLES}
+        self._process_use = ProcessUse()
 
     def _ask_all_again(self) -> None:
         """Forget what is not supported."""
@@ -81,6 +84,7 @@ class Device:
         of_links = self._read_fields(values, handle, [link for link, state in links.items() if state])
         values |= self._rows([row for row in reads.INSTEAD if row.key not in values], handle, "")
         self._read_samples(values, handle)
+        self._read_process_use(values, handle)
         answer["links"] = self._links.read(handle, links, of_links)
         if corrected := self._links.corrected(of_links):
             values["nvlink_fec"] = corrected
@@ -251,3 +255,19 @@ class Device:
             if refused.error in _NO_INSTANCE or not self._refused(refused):
                 raise
             return gpu, None
+
+    def _read_process_use(self, values: dict[str, Any], handle: object) -> None:
+        """What each process used since the last look; nothing where that is not told, as in MIG mode."""
+
+        def samples(since: int) -> list[Any]:
+            return list(self._listed(PROCESS_USE, handle, since))
+
+        if self._way.get(PROCESS_USE) == -1:
+            return
+        try:
+            values["process_use"] = self._process_use.read(samples)
+        except Refused as refused:
+            if refused.error in ("NOT_FOUND", "0"):  # pynvml takes a success without samples for an error
+                values["process_use"] = []  # nobody did anything
+            elif self._refused(refused):
+                self._way[PROCESS_USE] = -1
