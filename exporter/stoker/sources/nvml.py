@@ -29,6 +29,8 @@ from stoker.sources.pci import Bus
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
+    from stoker.sources.nvml_events import XidEvent
+
 log = logging.getLogger(__name__)
 
 _NO_DRIVER = frozenset({"LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED"})
@@ -36,6 +38,9 @@ _LOOK_AGAIN = 3600.0
 _TRY_AGAIN = 30.0
 _RENEW_EVERY = 300.0
 _KEEP = 120.0
+_EVENT_CALLS = frozenset({"nvmlEventSetCreate", "nvmlDeviceRegisterEvents", "nvmlEventSetWait_v2"})
+_NO_EVENTS = 900.0
+"""Seconds without events after one of their calls was lost: the kernel's log has them too, and the readings do not need these calls."""
 _ROUND = 1.6
 """After this many times the deadline of a call, a round in which calls hang leaves the rest of the GPUs to the next one."""
 
@@ -63,6 +68,9 @@ class _Round:
 
 class NvmlGate:
     """All GPUs of this machine.
+
+    Attributes:
+        looked: whether a first look has ended, whatever it found.
 
     Args:
         sysfs: usually /sys.
@@ -108,6 +116,8 @@ class NvmlGate:
         self._seen = 0
         self._last: tuple[float, Snapshot] | None = None
         self._missed: set[str] = set()
+        self._events_at = 0.0
+        self.looked = False
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
         """Look at all GPUs, or give a look that is at most `fresh` seconds old.
@@ -120,9 +130,16 @@ class NvmlGate:
             now = self._monotonic()
             if self._last is not None and fresh and now - self._last[0] <= fresh:
                 return self._last[1]
-            found = self._look(now)
+            try:
+                found = self._look(now)
+            finally:
+                self.looked = True
             self._last = (now, found)
             return found
+
+    def events(self) -> list[XidEvent]:
+        """The XIDs that NVML told since the last time, without looking."""
+        return self._process.events.take()
 
     def processes(self) -> frozenset[int] | None:
         """Numbers of the processes on all GPUs as of the last look, without looking; None when that told nothing of them."""
@@ -143,6 +160,7 @@ class NvmlGate:
     def close(self) -> None:
         """End the child, within a second; a look that is under way fails."""
         self._closed = True
+        self._process.events.close()
         self._process.kill()
         if self._lock.acquire(timeout=1.0):
             try:
@@ -268,7 +286,9 @@ class NvmlGate:
             this.replaced = True  # somebody killed or stopped it: if another one works, nothing is missing
             return
         this.failures.append(str(lost))
-        if lost.index < 0:
+        if call in _EVENT_CALLS:
+            self._events_at = this.now + _NO_EVENTS
+        elif lost.index < 0:
             self._block(this.now, call, error)
         else:
             self._pauses.begin(lost.index, this.now)
@@ -277,7 +297,7 @@ class NvmlGate:
     def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str]) -> int:
         """One request: put what each device answers into `read`; how many devices the driver sees."""
         system: dict[str, Any] = {}
-        with closing(self._process.ask(paused | set(read))) as answers:
+        with closing(self._process.ask(paused | set(read), events=self._monotonic() >= self._events_at)) as answers:
             for answer in answers:
                 if "fatal" in answer:
                     call, error = answer["fatal"]
@@ -286,6 +306,8 @@ class NvmlGate:
                     self._block(self._monotonic(), call, error)
                 elif "count" in answer:
                     system = answer
+                    for call, error in answer["errors"]:
+                        self._count("", "", call, error)
                     if answer["count"] != self._seen:
                         self._pauses.clear()  # they may have moved to other indices
                     self._seen = int(answer["count"])

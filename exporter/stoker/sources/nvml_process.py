@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from stoker.errors import SourceError
+from stoker.sources.nvml_events import EventPipe
 from stoker.sources.nvml_lost import STARTING, EndedError, HungError, StartError
 
 if TYPE_CHECKING:
@@ -37,13 +38,18 @@ _SLOW_CALLS = {"nvmlInit": 6.0}
 """Calls that may take this many times longer: without persistence mode the driver wakes up every GPU in it, a second or two each."""
 _KILL_LIMIT = 1.0
 _CHUNK = 1 << 16
+_NO_CALL = ("", "start", "idle")
+"""Names in the announcement while no call is made: before the first request, after one was made, after its answer."""
 MOST_LEFT = 4
 _ROOT = str(Path(__file__).resolve().parents[2])
-_PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from stoker.sources.nvml_child import main; main()"
+_PROGRAM = "import sys; sys.path[:0] = sys.argv[3:]; from stoker.sources.nvml_child import main; main()"
 
 
 class NvmlProcess:
     """A child, started when first asked.
+
+    Attributes:
+        events: where its children, one after another, tell the events that they find.
 
     Args:
         env: the child's environment; LD_LIBRARY_PATH decides which library it finds.
@@ -59,6 +65,7 @@ class NvmlProcess:
         self.answered = False
         self._left: list[subprocess.Popen[bytes]] = []
         self.started = 0
+        self.events = EventPipe()
 
     @property
     def running(self) -> bool:
@@ -75,11 +82,12 @@ class NvmlProcess:
         self._left = [process for process in self._left if process.poll() is None]
         return len(self._left)
 
-    def ask(self, skip: Iterable[int]) -> Generator[dict[str, Any], None, None]:
+    def ask(self, skip: Iterable[int], *, events: bool = True) -> Generator[dict[str, Any], None, None]:
         """Ask for everything and give the answers as they come, without the last.
 
         Args:
             skip: indices of devices to leave out.
+            events: whether it looks for events from now on.
 
         Raises:
             HungError: a call did not return; the child is dead.
@@ -93,7 +101,7 @@ class NvmlProcess:
         process = self._process
         assert process is not None
         assert process.stdin is not None
-        request = json.dumps({"skip": sorted(skip)}).encode() + b"\n"
+        request = json.dumps({"skip": sorted(skip), "events": events}).encode() + b"\n"
         try:
             process.stdin.write(request)
             process.stdin.flush()
@@ -160,6 +168,7 @@ class NvmlProcess:
         with _memory() as file:
             os.truncate(file.fileno(), _ANNOUNCEMENT.size)
             self._shared = mmap.mmap(file.fileno(), _ANNOUNCEMENT.size)
+            events = self.events.writer()
             # -I -S: no user's site, no start-up files: 6 MB less, and nothing of the environment changes what is imported
             command = [
                 sys.executable,
@@ -168,6 +177,7 @@ class NvmlProcess:
                 "-c",
                 _PROGRAM,
                 str(file.fileno()),
+                str(events),
                 _ROOT,
                 packages,
             ]
@@ -177,7 +187,7 @@ class NvmlProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=self._env,
-                pass_fds=(file.fileno(),),
+                pass_fds=(file.fileno(), events),
                 start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
             )
 
@@ -235,14 +245,17 @@ class NvmlProcess:
         return max(self._deadline, _WAKE_LIMIT) if self.answered else _START_LIMIT
 
     def _announce(self) -> None:
-        """The child is asked now; it has not made a call since."""
+        """The child is asked now, and has not made a call since, unless it looks for events: that call keeps its name and its time."""
         assert self._shared is not None
+        if self._announced()[2] not in _NO_CALL:
+            return
         self._shared[:] = _ANNOUNCEMENT.pack(time.monotonic(), STARTING, b"start")
 
     def _announced(self) -> tuple[float, int, str]:
         assert self._shared is not None
-        begun, index, call = _ANNOUNCEMENT.unpack_from(self._shared, 0)
-        return begun, index, call.rstrip(b"\0").decode(errors="replace")
+        begun, index, packed = _ANNOUNCEMENT.unpack_from(self._shared, 0)
+        call = packed.rstrip(b"\0").decode(errors="replace")
+        return (begun, STARTING, "start") if call == "idle" else (begun, index, call)
 
 
 def _signal_name(number: int) -> str:
