@@ -24,6 +24,7 @@ from stoker.logs.engine import LogEngine
 from stoker.logs.finder_gpu import GpuOutputsFinder
 from stoker.logs.finder_runs import RunsFinder
 from stoker.logs.formats_sources import formats_of
+from stoker.logs.gpu_events import GpuEvents
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
 from stoker.sources.nvml import NvmlGate
@@ -198,6 +199,7 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None, onl
         folder=None if only else state_dir(settings, os.environ),
         host=socket.gethostname(),
         identify=nvml.identify if nvml is not None else lambda _: None,
+        events=GpuEvents(nvml.events) if nvml is not None else None,
     )
 
 
@@ -244,8 +246,9 @@ def build_parts(settings: Settings, pack: Pack, machine: Machine, before: Sequen
     collecting = _collecting(settings, machine, before)
     if collecting is not None:
         parts.append(collecting)
-    if settings.sources:
-        parts.append(LogsPart(log_engine(settings, pack, collecting.nvml if collecting is not None else None)))
+    nvml = collecting.nvml if collecting is not None else None
+    if settings.sources or nvml is not None:
+        parts.append(LogsPart(log_engine(settings, pack, nvml)))
     return parts
 
 

@@ -138,8 +138,12 @@ class NvmlGate:
             return found
 
     def events(self) -> list[XidEvent]:
-        """The XIDs that NVML told since the last time, without looking."""
-        return self._process.events.take()
+        """The XIDs that NVML told since the last time, without looking; those that had no room are counted as an error."""
+        found = self._process.events.take()
+        if lost := sum(event.lost for event in found):
+            key = ErrorKey("", "", "nvmlEventSetWait_v2", "INSUFFICIENT_SIZE")
+            self._errors[key] = self._errors.get(key, 0) + lost
+        return found
 
     def processes(self) -> frozenset[int] | None:
         """Numbers of the processes on all GPUs as of the last look, without looking; None when that told nothing of them."""
