@@ -79,7 +79,7 @@ def alerts(pack: Pack) -> str:
     return _page("Alerts", lines)
 
 
-_WORTH = {"by_line": "by its line", "always": "always"}
+_WORTH = {"by_line": "by its line"}
 
 
 def xids(table: XidTable) -> str:
@@ -94,7 +94,7 @@ def xids(table: XidTable) -> str:
     lines += ["", "A code that is not listed is a warning.", "", "## NVSwitches (SXID)", ""]
     lines += ["| code | fatal | what happened | what to do |", "| --- | --- | --- | --- |"]
     for code, sxid in sorted(table.sxids.items(), key=lambda item: int(item[0])):
-        lines.append(f"| {code} | {_WORTH[sxid.fatal]} | {sxid.meaning} | {sxid.do} |")
+        lines.append(f"| {code} | {_WORTH.get(sxid.fatal, sxid.fatal)} | {sxid.meaning} | {sxid.do} |")
     return _page("GPU error codes", lines)
 
 

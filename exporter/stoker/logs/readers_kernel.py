@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from stoker.logs.finding import Finding
+from stoker.spec.xid import sxid_severity
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Keys
@@ -28,7 +29,7 @@ _SXID = re.compile(
     re.IGNORECASE,
 )
 _ACTION = re.compile(r"changed from .* to 0x[0-9a-f]+ \(([^)]*)\)", re.IGNORECASE)
-_FATAL = re.compile(r"\bFatal\b")
+_SAYS_FATAL = re.compile(r"\bFatal\b")
 _FELL_OFF = "79"
 _RECOVERY = "154"
 _NVLINK5 = frozenset(map(str, range(144, 151)))
@@ -104,12 +105,9 @@ class KernelReader:
 
 
 def _sxid(switch: str, sxid: str, severity: str, line: int) -> Finding:
-    """An NVSwitch's error. A line that does not say how bad it is: fatal, which somebody then looks at."""
-    labels = {
-        "switch": str(int(switch)),
-        "sxid": sxid,
-        "severity": "non_fatal" if severity.lower() == "non-fatal" else "fatal",
-    }
+    """An NVSwitch's error; the table tells how bad it is where the line does not."""
+    worth = severity.lower().replace("-", "_") or sxid_severity(sxid)
+    labels = {"switch": switch, "sxid": sxid, "severity": worth}
     return Finding("inc", "stoker_nvswitch_sxid_errors_total", labels, 1.0, line)
 
 
@@ -127,7 +125,7 @@ def code_label(text: str, highest: int = _HIGHEST) -> str:
 def _severity(xid: str, says: str) -> str:
     """Where the line itself says how bad it is: NVLink 5 (144 to 150) and a changed recovery action (154)."""
     if xid in _NVLINK5:
-        return "fatal" if _FATAL.search(says) else "non_fatal"
+        return "fatal" if _SAYS_FATAL.search(says) else "non_fatal"
     if xid == _RECOVERY:
         match = _ACTION.search(says)
         return "non_fatal" if match and match[1].strip().lower() == "none" else "fatal"

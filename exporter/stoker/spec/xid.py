@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from typing import Literal
 
@@ -31,7 +32,9 @@ class XidSpec:
 class SxidSpec:
     """One code of an NVSwitch."""
 
-    fatal: Literal["always", "by_line"] = setting(doc="Whether it is always fatal, or the line tells.")
+    fatal: Literal["always", "by_line", "never"] = setting(
+        doc="Whether it is always fatal, never, or the line tells; one that does not tell is fatal then."
+    )
     meaning: str = setting(doc="What happened.")
     do: str = setting(doc="What to do about it.")
     at: At = field(default_factory=At, compare=False, repr=False)
@@ -60,6 +63,17 @@ def shipped_xids() -> XidTable:
     problems.raise_if_any()
     assert table is not None
     return table
+
+
+@cache
+def _shipped_once() -> XidTable:
+    return shipped_xids()
+
+
+def sxid_severity(code: str) -> str:
+    """`fatal` or `non_fatal`: what an NVSwitch's error is worth whose line does not say it; an unknown one is looked at."""
+    spec = _shipped_once().sxids.get(code)
+    return NON_FATAL if spec is not None and spec.fatal == "never" else FATAL
 
 
 def alert_class(table: XidTable, code: str, severity: str = "") -> str:
