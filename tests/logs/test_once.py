@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TARGET = Target("inc", "stoker_gpu_xid_errors_total", (("xid", "79"),), "kernel")
 KEY = ("stoker_gpu_xid_errors_total", "GPU-a", "79")
+SOURCES = ("kernel", "journal")
 NOW = 1_800_000_000.0
 
 
@@ -59,32 +60,45 @@ def test_a_line_without_a_time_was_written_since_the_last_look() -> None:
     once = Once()
     assert tell(once, "kernel", None)  # history: of no known time, so that it pairs with nothing
     assert tell(once, "nvml", Span(NOW, NOW))
-    once.looked(NOW + 100)
+    once.looked(["kernel"], NOW + 100)
     assert tell(once, "kernel", None, NOW + 101)
-    once.looked(NOW + 101)
+    assert tell(once, "journal", None, NOW + 101)  # which was not read before
+    once.looked(["kernel"], NOW + 101)
     assert not tell(once, "nvml", Span(NOW + 101, NOW + 103), NOW + 103)
 
 
 def test_a_kernel_clock_that_has_drifted_does_not_make_two_of_one() -> None:
     once = Once()
-    once.looked(NOW)
+    once.looked(["kernel"], NOW)
     assert tell(once, "nvml", Span(NOW, NOW + 1), NOW + 1)
     assert not tell(once, "kernel", NOW - 130, NOW + 1)
 
 
 def test_what_was_told_survives_a_restart_until_it_is_old() -> None:
     once = Once()
-    once.looked(NOW)
+    once.looked(["kernel"], NOW)
     assert tell(once, "nvml", Span(NOW, NOW + 1), NOW + 1)
     later = Once()
-    later.restore(once.state())
+    later.restore(once.state(), SOURCES)
     assert not tell(later, "kernel", None, NOW + 5000)  # written while nobody looked, and read after that
     later = Once()
-    later.restore(once.state())
-    later.looked(NOW + 5000)  # nothing was there to read
+    later.restore(once.state(), SOURCES)
+    later.looked(["kernel"], NOW + 5000)  # nothing was there to read
     assert later.state()["events"] == []
     assert later.changes
     assert tell(later, "kernel", None, NOW + 5001)
+
+
+def test_a_source_that_cannot_be_read_yet_may_still_tell() -> None:
+    once = Once()
+    once.looked(SOURCES, NOW)
+    assert tell(once, "kernel", None, NOW + 1)
+    once.looked(["kernel"], NOW + 5000)
+    assert not tell(once, "journal", None, NOW + 5000)
+    later = Once()
+    later.restore(once.state(), ["kernel"])  # the journal is no source any more
+    later.looked(["kernel"], NOW + 5001)
+    assert later.state()["events"] == []
 
 
 def test_a_line_that_says_how_bad_it_is_counts_even_when_it_comes_late() -> None:
@@ -133,8 +147,8 @@ def test_any_order_of_the_tellings_counts_each_event_once(
     for arrival, source, since, until in rows:
         if restarts:
             later = Once()
-            later.restore(once.state())
+            later.restore(once.state(), SOURCES)
             once = later
-        once.looked(arrival - 1)
+        once.looked(["kernel", "journal"], arrival - 1)
         counted += tell(once, source, Span(since, until) if source == "nvml" else until, arrival)
     assert counted == events

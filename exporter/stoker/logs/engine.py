@@ -37,6 +37,8 @@ _ANSWER_AFTER = 1.0
 """Seconds after a save at which those who wait for the next one get it at the latest."""
 _EXPIRE_EVERY = 10.0
 _STOP = 1.5
+_FIRST_LOOK = 15.0
+"""Seconds that the kernel's log waits for the first look at the GPUs, which a driver that hangs never ends."""
 _EVENTS = "(events)"
 """Among the names of sources that fail; none has it."""
 
@@ -77,6 +79,7 @@ class LogEngine:
         watches: makes the detectors of a family of metrics (`stoker_train_`, `stoker_serve_`) for a source.
         identify: index and uuid of the GPU at a PCI address (`0000:91:00.0`), where it is known.
         events: tells of XIDs, beside the lines; None where nothing does.
+        gpus_known: whether the GPUs were looked at; the kernel's log, which names them by address, waits for that a while.
         find: makes what finds the files of a source that has no globs.
         folder: where the state is kept; None keeps it in memory.
         host: of this machine, for the names of runs.
@@ -94,6 +97,7 @@ class LogEngine:
         watches: Mapping[str, Callable[[SourceSettings], Watch]],
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
         events: GpuEvents | None = None,
+        gpus_known: Callable[[], bool] = lambda: True,
         find: FindFiles = lambda *_: None,
         folder: Path | None,
         host: str,
@@ -130,6 +134,8 @@ class LogEngine:
 
         self._build = build
         self._events = events
+        self._gpus_known = gpus_known
+        self._began = steady()
         self._store, self._sources = build()
         self._settings = {str(each.name): each for each in settings.sources}
         self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
@@ -199,16 +205,18 @@ class LogEngine:
             steady: seconds of the steady clock.
             whole: whether all of them are looked at, or only those that others push to.
         """
+        read = []
         for source in self._sources:
             if self._stopping.is_set():
                 break
-            if whole or source.origin.pushed:
+            if (whole or source.origin.pushed) and not self._too_early(source, steady):
                 self._turn(source, steady)
+                if not source.behind and not source.says:
+                    read.append(source.name)
         self._turn_events()
         behind = any(source.behind for source in self._sources)
-        if whole and not behind:
-            with self._lock:
-                self._store.looked(self._clock())
+        with self._lock:
+            self._store.looked(read, self._clock())
         if steady - self._expired_at >= _EXPIRE_EVERY:
             self._expired_at = steady
             with self._lock:
@@ -260,6 +268,10 @@ class LogEngine:
             self._failing.add(source.name)
         else:
             self._failing.discard(source.name)
+
+    def _too_early(self, source: Source, steady: float) -> bool:
+        """Whether a source waits for the names of the GPUs that its lines are about."""
+        return bool(source.settings.kernel) and steady - self._began < _FIRST_LOOK and not self._gpus_known()
 
     def _turn_events(self) -> None:
         """After the sources, so that a line of the same XID has spoken already."""

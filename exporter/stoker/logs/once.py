@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stoker.logs.state import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from stoker.metrics import Observation
 
@@ -68,7 +68,7 @@ class Once:
     def __init__(self) -> None:
         self._events: dict[tuple[str, ...], list[_Event]] = {}
         self._count = 0
-        self._looked: float | None = None
+        self._looked: dict[str, float] = {}
         self.changes = 0
 
     def first(self, source: str, key: tuple[str, ...], severity: str, observation: Observation, now: float) -> bool:
@@ -81,7 +81,7 @@ class Once:
             observation: what it said.
             now: seconds since the epoch.
         """
-        span = self._span(observation, now)
+        span = self._span(source, observation, now)
         if span is None:
             return True
         events = self._events.setdefault(key, [])
@@ -99,18 +99,20 @@ class Once:
         same.severity = same.severity or severity
         return worse
 
-    def looked(self, now: float) -> None:
-        """Everything that is there was read: what comes next happened since."""
-        self._looked = now
-        if any(event.until < now - _KEPT for events in self._events.values() for event in events):
-            self._forget(now - _KEPT)
+    def looked(self, sources: Iterable[str], now: float) -> None:
+        """Everything that these sources have was read: what they say next happened since."""
+        self._looked.update(dict.fromkeys(sources, now))
+        # what was written while nobody looked may be told by whoever has not looked since
+        old = min(self._looked.values(), default=now) - _KEPT
+        if any(event.until < old for events in self._events.values() for event in events):
+            self._forget(old)
 
-    def _span(self, observation: Observation, now: float) -> Span | None:
+    def _span(self, source: str, observation: Observation, now: float) -> Span | None:
         """When it happened; None for a line that nobody knows when it was written."""
         moment, when = observation.moment, observation.time
         if isinstance(moment, Span):
             return moment
-        looked = self._looked
+        looked = self._looked.get(source)
         if when is None:
             return None if looked is None else Span(min(looked, now), now)
         if looked is not None and now - looked <= _LIVE and abs(now - when) <= _LATE:
@@ -134,7 +136,7 @@ class Once:
     def state(self) -> dict[str, Any]:
         """As plain values."""
         return {
-            "looked": self._looked,
+            "looked": dict(self._looked),
             "events": [
                 [list(key), event.since, event.until, sorted(event.sources), event.severity]
                 for key, events in self._events.items()
@@ -142,12 +144,12 @@ class Once:
             ],
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state` gave; keys may be missing."""
-        looked = state.get("looked")
-        self._looked = None if looked is None else finite(looked)
-        for key, since, until, sources, severity in state.get("events", ()):
-            event = _Event(finite(since), finite(until), set(map(str, sources)), str(severity))
+    def restore(self, state: Mapping[str, Any], sources: Container[str]) -> None:
+        """Take over what `state` gave, as far as its sources still exist; keys may be missing."""
+        looked = state.get("looked", {})
+        self._looked = {str(name): finite(when) for name, when in looked.items() if name in sources}
+        for key, since, until, tellers, severity in state.get("events", ()):
+            event = _Event(finite(since), finite(until), set(map(str, tellers)), str(severity))
             self._events.setdefault(tuple(map(str, key)), []).append(event)
             self._count += 1
 

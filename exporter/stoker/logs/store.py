@@ -141,9 +141,9 @@ class Store:
         """A number that changes with what is kept and not exposed."""
         return self.age + self._once.changes
 
-    def looked(self, now: float) -> None:
-        """Everything that sources have was read."""
-        self._once.looked(now)
+    def looked(self, sources: Iterable[str], now: float) -> None:
+        """Everything that these sources have was read."""
+        self._once.looked(sources, now)
 
     def _slot(self, stream: Stream, observation: Observation, now: float) -> _Slot | None:
         """Find or make where such observations go; None when there is no room, nothing of that name, or it was told already."""
@@ -360,7 +360,7 @@ class Store:
 
     def restore(self, state: Mapping[str, Any], settings: Mapping[str, SourceSettings]) -> None:
         """Take over what `state` gave, as far as its metrics and sources still exist as they were."""
-        self._once.restore(state.get("once", {}))
+        self._once.restore(state.get("once", {}), settings)
         for each in state["subjects"]:
             source = settings.get(each["source"])
             if source is None or each["family"] not in self._makers:
