@@ -103,7 +103,7 @@ class Followed:
         clock: shared between the lives of an engine.
         identify: see LogEngine.
         formats: see FORMATS.
-        find, events: see LogEngine.
+        find, events, gpus_known: see LogEngine.
     """
 
     def __init__(
@@ -116,6 +116,7 @@ class Followed:
         formats: Mapping[str, FormatSpec] = FORMATS,
         find: FindFiles = lambda *_: None,
         events: GpuEvents | None = None,
+        gpus_known: Callable[[], bool] = lambda: True,
     ) -> None:
         self.clock = clock or Clock(1_700_000_000.0)
         problems = Problems()
@@ -130,6 +131,7 @@ class Followed:
             identify=identify,
             find=find,
             events=events,
+            gpus_known=gpus_known,
             folder=state,
             host="h",
             clock=self.clock,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from followed import PACK, Followed
 from machines import Clock
 from stoker.config.settings import KernelSettings, SourceSettings
@@ -161,3 +163,25 @@ def test_events_that_cannot_be_taken_cost_nothing_else(tmp_path: Path) -> None:
     machine.engine.engine._events = GpuEvents(broken)
     machine.kernel(79)
     assert machine.counts() == {"79": 1}
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_kernels_log_waits_a_while_for_the_names_of_the_gpus(
+    tmp_path: Path,
+    answers: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    (tmp_path / "kernel.log").write_text("NVRM: Xid (PCI:0000:11:00): 79, pid=1\n")
+    names: list[str] = []
+    engine = Followed(
+        SourceSettings(name="kernel", kernel=KernelSettings(path=str(tmp_path / "kernel.log"))),
+        SourceSettings(name="files", files=(f"{tmp_path}/*.out",)),
+        identify=lambda _: ("0", UUID) if names else None,
+        formats={"kernel": PACK.formats["kernel"]},
+        gpus_known=lambda: bool(names),
+    )
+    seen = engine.turn()
+    assert not [name for name in seen if "xid" in name]
+    assert seen["stoker_log_files{source=files}"] == 0  # the other sources do not wait
+    names += ["known"] * answers
+    seen = engine.turn(1 if answers else 16)
+    assert seen[COUNT if answers else "stoker_gpu_xid_errors_total{uuid=pci:0000:11:00,xid=79}"] == 1

@@ -174,3 +174,13 @@ def test_a_storm_that_nobody_reads_is_bounded_and_what_had_no_room_is_told(gpus:
     last = told(bench, 1)[-1]
     assert 0 < len(kept) < 4 * 180
     assert (last.xid, last.lost) == ("79", 4 * 180 - len(kept))
+
+
+def test_what_had_come_before_the_end_is_not_lost(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.gate.snapshot()
+    happen(bench, 0, 62)
+    bench.gate.snapshot()  # the child has looked for events when it answers
+    bench.gate.close()
+    assert [event.xid for event in bench.gate.events()] == ["62"]
+    assert bench.gate.events() == []

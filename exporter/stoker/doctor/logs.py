@@ -53,7 +53,8 @@ def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Itera
         else:
             yield without_files(topic, source)
             continue
-        yield _files(topic, patterns, settings, formats.get(str(source.name)))
+        made = formats.get(str(source.name))
+        yield _files(topic, patterns, settings, made, silent=source.kernel is not None)
 
 
 def kernel(path: str, topic: str) -> Finding:
@@ -82,7 +83,10 @@ def kernel_wanted(settings: Settings, *, gpus: bool, device: str = DEVICE) -> Fi
     return Finding(topic, State.DEGRADED, says, f"{_OPEN}; or have another source with the kernel's lines: {_KERNEL}")
 
 
-def _files(topic: str, patterns: tuple[str, ...], settings: Settings, formats: CompiledFormats | None) -> Finding:
+def _files(
+    topic: str, patterns: tuple[str, ...], settings: Settings, formats: CompiledFormats | None, *, silent: bool
+) -> Finding:
+    """What is said of files; `silent` of lines that need not say anything, as the kernel's do while all is well."""
     paths = Globs(patterns).paths(time.monotonic())
     if not paths:
         return Finding(topic, State.DEGRADED, f"nothing matches {', '.join(patterns)} now", _reach(patterns))
@@ -112,6 +116,8 @@ def _files(topic: str, patterns: tuple[str, ...], settings: Settings, formats: C
     says = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
     if not lines:
         return Finding(topic, State.OK, f"{says}, empty so far")
+    if not understood and silent:
+        return Finding(topic, State.OK, f"{says}; none of the last {lines} lines tells of a fault")
     if not understood:
         right = f"`stoker parse {paths[0]}` shows what its lines look like; formats of your own go under `pack: {{formats: …}}`"
         return Finding(topic, State.DEGRADED, f"{says}, and none of the last {lines} lines is understood", right)

@@ -55,22 +55,25 @@ class EventPipe:
             return self._ends[1]
 
     def take(self) -> list[XidEvent]:
-        """What has come since the last time."""
+        """What has come since the last time; after the close, what had come before it."""
         with self._lock:
-            if self._ends is None:
-                return []
-            with suppress(BlockingIOError):
-                while data := os.read(self._ends[0], _CHUNK):
-                    self._rest += data
+            self._read()
             *lines, self._rest = self._rest.split(b"\n")
             return [_event(line) for line in lines]
 
     def close(self) -> None:
         """Let go of both ends."""
         with self._lock:
+            self._read()
             ends, self._ends = self._ends, None
             for descriptor in ends or ():
                 os.close(descriptor)
+
+    def _read(self) -> None:
+        if self._ends is not None:
+            with suppress(BlockingIOError):
+                while data := os.read(self._ends[0], _CHUNK):
+                    self._rest += data
 
 
 def _event(line: bytes) -> XidEvent:
