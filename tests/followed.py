@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stoker.logs.engine_source import FindFiles
+    from stoker.logs.gpu_events import GpuEvents
     from stoker.logs.store_runs import Watch
     from stoker.metrics import Sample
 
@@ -102,7 +103,7 @@ class Followed:
         clock: shared between the lives of an engine.
         identify: see LogEngine.
         formats: see FORMATS.
-        find: see LogEngine.
+        find, events, gpus_known: see LogEngine.
     """
 
     def __init__(
@@ -114,6 +115,8 @@ class Followed:
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
         formats: Mapping[str, FormatSpec] = FORMATS,
         find: FindFiles = lambda *_: None,
+        events: GpuEvents | None = None,
+        gpus_known: Callable[[], bool] = lambda: True,
     ) -> None:
         self.clock = clock or Clock(1_700_000_000.0)
         problems = Problems()
@@ -127,6 +130,8 @@ class Followed:
             watches=WATCHES,
             identify=identify,
             find=find,
+            events=events,
+            gpus_known=gpus_known,
             folder=state,
             host="h",
             clock=self.clock,

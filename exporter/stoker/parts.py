@@ -25,6 +25,8 @@ from stoker.logs.engine import LogEngine
 from stoker.logs.finder_gpu import GpuOutputsFinder
 from stoker.logs.finder_runs import RunsFinder
 from stoker.logs.formats_sources import formats_of
+from stoker.logs.gpu_events import GpuEvents
+from stoker.logs.implied import kernel_source
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
 from stoker.sources.nvml import NvmlGate
@@ -177,6 +179,13 @@ def with_runs(settings: Settings) -> Settings:
     return replace(settings, sources=(*settings.sources, own))
 
 
+def with_kernel(settings: Settings, pack: Pack) -> Settings:
+    """The settings with a source for the kernel's log where they need none to have one, unless they switch it off."""
+    own = kernel_source(settings, pack.formats)
+    sources = tuple(source for source in settings.sources if source.kernel is not False)
+    return replace(settings, sources=sources if own is None else (*sources, own))
+
+
 def run_engine(settings: Settings, pack: Pack, folder: Path, base: str) -> LogEngine:
     """An engine for one run under `stoker run` only, which keeps no state."""
     source = SourceSettings(name=_RUNS, runs=RunsSettings(folder=str(folder)))
@@ -203,6 +212,8 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None, onl
         folder=None if only else state_dir(settings, os.environ),
         host=socket.gethostname(),
         identify=nvml.identify if nvml is not None else lambda _: None,
+        events=GpuEvents(nvml.events) if nvml is not None else None,
+        gpus_known=(lambda: nvml.looked) if nvml is not None else lambda: True,
     )
 
 
@@ -245,12 +256,13 @@ def _finder(
 def build_parts(settings: Settings, pack: Pack, machine: Machine, before: Sequence[Part] = ()) -> list[Part]:
     """What the settings ask for, not yet started, or one of those `before` that runs on."""
     parts: list[Part] = []
-    settings = with_runs(settings)
+    settings = with_kernel(with_runs(settings), pack)
     collecting = _collecting(settings, machine, before)
     if collecting is not None:
         parts.append(collecting)
-    if settings.sources:
-        parts.append(LogsPart(log_engine(settings, pack, collecting.nvml if collecting is not None else None)))
+    nvml = collecting.nvml if collecting is not None else None
+    if settings.sources or nvml is not None:
+        parts.append(LogsPart(log_engine(settings, pack, nvml)))
     return parts
 
 

@@ -7,7 +7,8 @@
  *     3.hang.nvmlDeviceGetName 1        this call does not return until the line is gone; `3.hang 1`: every call
  *     3.slow.nvmlDeviceGetName 1500     this call takes so many milliseconds
  *     3.crash.nvmlDeviceGetName 1       this call ends the process
- * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, and while a call hangs.
+ * Events: `3.xid1 79`, `3.xid2 94`, … are the XIDs of device 3, numbered from 1. Each is given once, to whoever had registered before it came.
+ * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, when events are waited for, and while a call hangs.
  *
  * No header is included, so that a compiler without a C library's headers (tcc by itself) can compile it:
  *     cc -shared -fPIC -o libnvidia-ml.so.1 nvml.c        tcc -shared -nostdlib -o libnvidia-ml.so.1 nvml.c
@@ -24,7 +25,7 @@ extern int usleep(u32 microseconds);
 extern void abort(void);
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
-enum { GPU_IS_LOST = 15, VERSION_MISMATCH = 25, LIBRARY_NOT_FOUND = 12 };
+enum { GPU_IS_LOST = 15, VERSION_MISMATCH = 25, LIBRARY_NOT_FOUND = 12, TIMEOUT = 10 };
 enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 1200, BUCKETS = 256, SYSTEM = MOST_DEVICES };
 
 struct Line {
@@ -897,4 +898,60 @@ int nvmlDeviceGetProcessUtilization(void *handle, struct Use *to, u32 *count, u6
     }
     *count = found;
     return SUCCESS;
+}
+
+/* Events. */
+
+struct Event {
+    void *device;
+    u64 type, data;
+    u32 gpu_instance, compute_instance;
+};
+
+enum { XID_CRITICAL_ERROR = 8 };
+
+static int event_sets;
+static int given[MOST_DEVICES]; /* events of each device that were given, or were there before it was registered; -1: not registered */
+
+int nvmlEventSetCreate(void **to) {
+    int error = fault(SYSTEM, "nvmlEventSetCreate"), device;
+    if (!initialized) return UNINITIALIZED;
+    if (error) return error;
+    for (device = 0; device < MOST_DEVICES; device++) given[device] = -1;
+    *to = &event_sets;
+    return SUCCESS;
+}
+
+int nvmlEventSetFree(void *set) { return set ? SUCCESS : INVALID_ARGUMENT; }
+
+int nvmlDeviceRegisterEvents(void *handle, u64 types, void *set) {
+    int error = ready(handle, "nvmlDeviceRegisterEvents"), device;
+    if (error) return error;
+    if (!set || types != XID_CRITICAL_ERROR) return INVALID_ARGUMENT;
+    device = ((struct Handle *)handle)->device;
+    given[device] = 0;
+    while (find(device, "xid", "", given[device] + 1)) given[device]++;
+    return SUCCESS;
+}
+
+int nvmlEventSetWait_v2(void *set, struct Event *to, u32 milliseconds) {
+    int device, error;
+    const char *value;
+    if (!initialized) return UNINITIALIZED;
+    if (!set || milliseconds) return INVALID_ARGUMENT;
+    load();
+    error = fault(SYSTEM, "nvmlEventSetWait_v2");
+    if (error) return error;
+    for (device = 0; device < MOST_DEVICES; device++) {
+        if (given[device] < 0) continue;
+        value = find(device, "xid", "", given[device] + 1);
+        if (!value) continue;
+        given[device]++;
+        to->device = &handles[device][MOST_INSTANCES];
+        to->type = XID_CRITICAL_ERROR;
+        to->data = number(value);
+        to->gpu_instance = to->compute_instance = 0xffffffffu;
+        return SUCCESS;
+    }
+    return TIMEOUT;
 }

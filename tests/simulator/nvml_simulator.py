@@ -72,6 +72,11 @@ class Device:
         """From now on `call` ends the process that makes it."""
         self.values[f"crash.{call}"] = 1
 
+    def xid(self, *codes: int) -> None:
+        """These XIDs happen, one after another; whoever is registered by then gets them as events."""
+        before = sum(key.startswith("xid") for key in self.values)
+        self.values |= {f"xid{before + number}": code for number, code in enumerate(codes, 1)}
+
     def lose(self) -> None:
         """From now on every call gives GPU_IS_LOST."""
         self.values["lost"] = 1

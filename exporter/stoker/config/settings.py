@@ -115,7 +115,11 @@ class SourceSettings:
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
     stdin: bool = setting(False, doc="Read standard input.")
-    kernel: KernelSettings | None = setting(None, doc="Read the kernel log: `{path: /dev/kmsg}`.")
+    kernel: bool | KernelSettings | None = setting(
+        None,
+        doc="Read the kernel log: `true` or `{path: /dev/kmsg}`. Without such a source there is one named `kernel` on a"
+        " machine with NVIDIA GPUs whose kernel log may be read; `false` switches it off.",
+    )
     journal: JournalSettings | None = setting(
         None, doc="Read the systemd journal through journalctl: `{units: [vllm.service]}`; `{}` for all of it."
     )

@@ -34,6 +34,13 @@ LAST_EVENT = {
 """Counter to the gauge with the time of its last event; both have the same labels."""
 
 
+ONCE = {
+    "stoker_gpu_xid_errors_total": ("uuid", "xid"),
+    "stoker_nvswitch_sxid_errors_total": ("switch", "sxid"),
+}
+"""Counters of events that several sources may tell of, to the labels by which it is the same thing that they tell of."""
+
+
 def zeros(
     kind: str, metrics: Mapping[str, MetricSpec], descs: Mapping[str, Desc]
 ) -> Iterator[tuple[Desc, dict[str, str]]]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_answers import live_gpu
 from stoker.sources.nvml_aside import Aside
+from stoker.sources.nvml_events import EVENT_CALLS
 from stoker.sources.nvml_known import KnownGpus
 from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
 from stoker.sources.nvml_pauses import Pauses
@@ -30,6 +31,8 @@ from stoker.sources.pci import Bus
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
+    from stoker.sources.nvml_events import XidEvent
+
 log = logging.getLogger(__name__)
 
 _NO_DRIVER = frozenset({"LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED"})
@@ -39,6 +42,8 @@ _RENEW_EVERY = 300.0
 _KEEP = 120.0
 _CALL = 0.6
 """Of a look's time that one call may have, for that of the others to be enough."""
+_NO_EVENTS = 900.0
+"""Seconds without events after one of their calls was lost: the kernel's log has them too, and the readings do not need these calls."""
 
 
 @dataclass(slots=True)
@@ -68,6 +73,9 @@ class _Round:
 
 class NvmlGate:
     """All GPUs of this machine.
+
+    Attributes:
+        looked: whether a first look has ended, whatever it found.
 
     Args:
         sysfs: usually /sys.
@@ -118,6 +126,8 @@ class NvmlGate:
         self._seen = 0
         self._last: tuple[float, Snapshot] | None = None
         self._missed: set[str] = set()
+        self._events_at = 0.0
+        self.looked = False
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
         """Look at all GPUs, or give a look that is at most `fresh` seconds old.
@@ -130,9 +140,20 @@ class NvmlGate:
             now = self._monotonic()
             if self._last is not None and fresh and now - self._last[0] <= fresh:
                 return self._last[1]
-            found = self._look(now)
+            try:
+                found = self._look(now)
+            finally:
+                self.looked = True
             self._last = (now, found)
             return found
+
+    def events(self) -> list[XidEvent]:
+        """The XIDs that NVML told since the last time, without looking; those that had no room are counted as an error."""
+        found = self._process.events.take()
+        if lost := sum(event.lost for event in found):
+            key = ErrorKey("", "", "nvmlEventSetWait_v2", "INSUFFICIENT_SIZE")
+            self._errors[key] = self._errors.get(key, 0) + lost
+        return found
 
     def processes(self) -> frozenset[int] | None:
         """Numbers of the processes on all GPUs as of the last look, without looking; None when that told nothing of them."""
@@ -153,6 +174,7 @@ class NvmlGate:
     def close(self) -> None:
         """End the child, within a second; a look that is under way fails."""
         self._closed = True
+        self._process.events.close()
         self._process.kill()
         self._aside.kill()
         if self._lock.acquire(timeout=1.0):
@@ -301,7 +323,9 @@ class NvmlGate:
             this.replaced = True  # somebody killed or stopped it: if another one works, nothing is missing
             return
         this.failures.append(str(lost))
-        if lost.index < 0 and time.monotonic() >= this.until:
+        if call in EVENT_CALLS:
+            self._events_at = this.now + _NO_EVENTS
+        elif lost.index < 0 and time.monotonic() >= this.until:
             pass  # it had no time left, which says nothing about the library
         elif lost.index < 0:
             self._block(this.now, call, error)
@@ -314,7 +338,9 @@ class NvmlGate:
         """One request for all that was not read yet."""
         skip = this.paused | set(this.read) | self._aside.indices
         disturbed = bool(self._aside.indices or this.failures)
-        with closing(self._process.ask(skip, self._patience, this.until if disturbed else math.inf)) as answers:
+        until = this.until if disturbed else math.inf
+        events = self._monotonic() >= self._events_at
+        with closing(self._process.ask(skip, self._patience, until, events=events)) as answers:
             for answer in answers:
                 if "fatal" in answer:
                     call, error = answer["fatal"]
@@ -324,6 +350,8 @@ class NvmlGate:
                 elif "count" in answer:
                     this.system = answer
                     this.count = int(answer["count"])
+                    for call, error in answer["errors"]:
+                        self._count("", "", call, error)
                     if this.count != self._seen:
                         self._pauses.clear()  # they may have moved to other indices
                         self._slow.clear()
