@@ -81,6 +81,19 @@ class Procfs:
         if not os.path.exists(self._path(name)):
             raise UnavailableError(f"{self._path(name)}: No such file or directory")
 
+    def number(self, name: str) -> int:
+        """A file of one whole number, of a feature that the kernel may not have."""
+        path = self._path(name)
+        with parsing(path):
+            return int(read(path))
+
+    def open_files(self) -> tuple[int, int]:
+        """/proc/sys/fs/file-nr: file handles in use, and how many there can be. The one between them has been 0 since Linux 2.6."""
+        path = self._path("sys/fs/file-nr")
+        with parsing(path):
+            used, _, limit = (int(field) for field in read(path).split())
+            return used, limit
+
     def cpu_times(self) -> CpuTimes:
         """/proc/stat's cpu lines."""
         path = self._path("stat")
