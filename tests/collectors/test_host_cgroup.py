@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from machines import host, values
+from machines import Clock, host, values, write
 from stoker.collectors.host_cgroup import HostCgroup
 from stoker.errors import UnavailableError
 
@@ -19,7 +19,7 @@ MACHINE = {"proc/meminfo": f"MemTotal: {64 * GIB // 1024} kB\n"}
 
 
 def read(tmp_path: Path, files: dict[str, str], place: str = "0::/\n") -> dict[str, float]:
-    reading = HostCgroup(host(tmp_path, MACHINE | {"proc/self/cgroup": place} | files)).collect()
+    reading = HostCgroup(host(tmp_path, MACHINE | {"proc/self/cgroup": place} | files), Clock()).collect()
     assert not reading.failures
     found = values(reading)
     return {name.removeprefix("stoker_host_cgroup_"): value for name, value in found.items()}
@@ -118,7 +118,7 @@ def test_without_a_limit_there_is_nothing_to_tell(tmp_path: Path, place: str, fi
 def test_nonsense_in_a_file_of_memory_costs_only_memory(tmp_path: Path, name: str, text: str) -> None:
     files = {"memory.max": "4096\n", "memory.current": "1\n", "cpu.max": "100000 100000\n"} | {name: text}
     machine = host(tmp_path, MACHINE | {"proc/self/cgroup": "0::/\n"} | {f"{TOP}/{key}": files[key] for key in files})
-    reading = HostCgroup(machine).collect()
+    reading = HostCgroup(machine, Clock()).collect()
     assert values(reading) == {"stoker_host_cgroup_cpu_limit": 1}
     assert len(reading.failures) == 1
     assert reading.failures[0].startswith(f"memory: {tmp_path}/{TOP}/{name}: not in the expected form")
@@ -127,7 +127,7 @@ def test_nonsense_in_a_file_of_memory_costs_only_memory(tmp_path: Path, name: st
 @pytest.mark.parametrize("text", ["1 0\n", "1\n", "a b\n"])
 def test_nonsense_in_the_quota_costs_only_the_processors(tmp_path: Path, text: str) -> None:
     files = {f"{TOP}/memory.max": "4096\n", f"{TOP}/memory.current": "1\n", f"{TOP}/cpu.max": text}
-    reading = HostCgroup(host(tmp_path, MACHINE | {"proc/self/cgroup": "0::/\n"} | files)).collect()
+    reading = HostCgroup(host(tmp_path, MACHINE | {"proc/self/cgroup": "0::/\n"} | files), Clock()).collect()
     assert len(values(reading)) == 2
     assert "cpu.max: not in the expected form" in reading.failures[0]
 
@@ -135,5 +135,17 @@ def test_nonsense_in_the_quota_costs_only_the_processors(tmp_path: Path, text: s
 def test_a_file_that_may_not_be_read_is_a_failure(tmp_path: Path) -> None:
     machine = host(tmp_path, MACHINE | {"proc/self/cgroup": "0::/\n", f"{TOP}/cpu.max": "max 100000\n"})
     (tmp_path / TOP / "memory.max").mkdir()
-    reading = HostCgroup(machine).collect()
+    reading = HostCgroup(machine, Clock()).collect()
     assert reading.failures == [f"memory: {tmp_path}/{TOP}/memory.max: Is a directory"]
+
+
+def test_a_limit_that_is_set_later_is_found_within_a_minute(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = HostCgroup(host(tmp_path, MACHINE | {"proc/self/cgroup": "0::/\n"}), clock)
+    for seconds in (0, 59):
+        clock.now += seconds
+        with pytest.raises(UnavailableError):
+            collector.collect()
+        write(tmp_path, {f"{TOP}/cpu.max": "100000 100000\n"})
+    clock.now += 1
+    assert values(collector.collect()) == {"stoker_host_cgroup_cpu_limit": 1}

@@ -33,9 +33,9 @@ def test_memory_errors_are_by_controller_and_kind(tmp_path: Path) -> None:
         f"{EDAC}/power/control": "auto\n",
     }
     assert values(HostMemoryErrors(host(tmp_path, files)).collect()) == {
-        'stoker_host_memory_errors_total{controller="mc0",type="corrected"}': 7,
-        'stoker_host_memory_errors_total{controller="mc0",type="uncorrected"}': 0,
-        'stoker_host_memory_errors_total{controller="mc1",type="corrected"}': 0,
+        'stoker_host_memory_errors_total{device="mc0",type="corrected"}': 7,
+        'stoker_host_memory_errors_total{device="mc0",type="uncorrected"}': 0,
+        'stoker_host_memory_errors_total{device="mc1",type="corrected"}': 0,
     }
 
 

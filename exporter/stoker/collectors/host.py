@@ -70,7 +70,7 @@ def host_collectors(
         host_oom.HostOom(host, clock),
         host_processes.HostProcesses(host, monotonic),
         host_clock.HostClock(host),
-        host_cgroup.HostCgroup(host),
+        host_cgroup.HostCgroup(host, monotonic),
         host_files.HostFiles(host),
         host_conntrack.HostConntrack(host),
         host_bond.HostBond(host),

@@ -10,6 +10,8 @@ from stoker.metrics import Desc, Kind, Sample
 from stoker.sources.cgroup import Cgroups
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stoker.sources.host import Host
 
 MEMORY_LIMIT = Desc(
@@ -37,20 +39,29 @@ THROTTLED = Desc(
 )
 
 
+_NONE = "no control group limits what runs beside Stoker"
+_LOOK_AGAIN = 60.0
+
+
 class HostCgroup:
-    """Memory and processors: one may fail without the other. Without a limit there is nothing to tell."""
+    """Memory and processors: one may fail without the other. Without a limit there is nothing to tell, and it is looked for each minute."""
 
     name = "host_cgroup"
     descs = (MEMORY_LIMIT, MEMORY_USED, KILLS, CPU_LIMIT, THROTTLED)
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, monotonic: Callable[[], float]) -> None:
         self._host = host
+        self._monotonic = monotonic
+        self._look_at = 0.0
         self._cgroups = Cgroups(host.machine.proc, host.machine.sys)
 
     def collect(self) -> Reading:
         """Read once."""
         self._host.need_linux("control groups")
         reading = Reading()
+        now = self._monotonic()
+        if now < self._look_at:
+            raise UnavailableError(_NONE)
         for what, read in (("memory", self._memory), ("cpu", self._cpu)):
             try:
                 read(reading)
@@ -59,7 +70,8 @@ class HostCgroup:
             except SourceError as error:
                 reading.failures.append(f"{what}: {error}")
         if not reading.samples and not reading.failures:
-            raise UnavailableError("no control group limits what runs beside Stoker")
+            self._look_at = now + _LOOK_AGAIN
+            raise UnavailableError(_NONE)
         return reading
 
     def _memory(self, reading: Reading) -> None:

@@ -15,7 +15,7 @@ ERRORS = Desc(
     "stoker_host_memory_errors_total",
     Kind.COUNTER,
     "Memory errors since the driver was loaded: corrected by ECC, or uncorrected",
-    ("controller", "type"),
+    ("device", "type"),
 )
 
 _FOLDER = "devices/system/edac/mc"

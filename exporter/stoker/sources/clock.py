@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from functools import cache
 from typing import NamedTuple
 
 from stoker.errors import SourceError, UnavailableError
@@ -47,6 +48,11 @@ class _Timex(ctypes.Structure):
     )
 
 
+@cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def clock_state() -> ClockState:
     """Ask the kernel.
 
@@ -55,7 +61,7 @@ def clock_state() -> ClockState:
         SourceError: it failed for another reason.
     """
     try:
-        call = ctypes.CDLL(None, use_errno=True).adjtimex
+        call = _library().adjtimex
     except (AttributeError, OSError, TypeError) as error:
         raise UnavailableError("adjtimex: not on this system") from error
     answer = _Timex()
