@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING, TypeVar
-
-import psutil
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.mounts import Mounts
@@ -80,26 +78,26 @@ class Host:
 
     def boot_time(self) -> float:
         """When the machine was booted, seconds since the epoch."""
-        return self.procfs.boot_time() if self.linux else self._ask("boot time", psutil.boot_time)
+        return self.procfs.boot_time() if self.linux else self._ask("boot time", lambda psutil: psutil.boot_time())
 
     def cpu_times(self) -> CpuTimes:
         """Seconds in each mode of procfs.MODES, as many of them as the system has from the first on."""
         if self.linux:
             return self.procfs.cpu_times()
-        each = self._ask("processor times", lambda: psutil.cpu_times(percpu=True))
+        each = self._ask("processor times", lambda psutil: psutil.cpu_times(percpu=True))
         rows = [tuple(getattr(times, mode, 0.0) for mode in MODES[:4]) for times in each]
         return CpuTimes(tuple(map(sum, zip(*rows, strict=True))), {str(number): row for number, row in enumerate(rows)})
 
     def load(self) -> tuple[float, float, float]:
         """Load averages of 1, 5 and 15 minutes."""
-        return self.procfs.load() if self.linux else self._ask("load", psutil.getloadavg)
+        return self.procfs.load() if self.linux else self._ask("load", lambda psutil: psutil.getloadavg())
 
     def memory(self) -> dict[str, int]:
         """Bytes by the names of /proc/meminfo."""
         if self.linux:
             return self.procfs.memory()
-        virtual = self._ask("memory", psutil.virtual_memory)
-        swap = self._ask("swap", psutil.swap_memory)
+        virtual = self._ask("memory", lambda psutil: psutil.virtual_memory())
+        swap = self._ask("swap", lambda psutil: psutil.swap_memory())
         named = {"Cached": getattr(virtual, "cached", None), "Buffers": getattr(virtual, "buffers", None)}
         given = {name: value for name, value in named.items() if value is not None}
         base = {
@@ -114,7 +112,7 @@ class Host:
         """Bytes swapped in and out since boot."""
         if self.linux:
             return self.procfs.swapped()
-        swap = self._ask("swap", psutil.swap_memory)
+        swap = self._ask("swap", lambda psutil: psutil.swap_memory())
         return swap.sin, swap.sout
 
     def disks(self) -> dict[str, DiskCounts]:
@@ -122,7 +120,7 @@ class Host:
         if self.linux:
             return self.procfs.disks()
         # `nowrap` would keep every device ever seen; a counter that starts again is what Prometheus expects
-        found = self._ask("disks", lambda: psutil.disk_io_counters(perdisk=True, nowrap=False)) or {}
+        found = self._ask("disks", lambda psutil: psutil.disk_io_counters(perdisk=True, nowrap=False)) or {}
         return {
             name: DiskCounts(
                 one.read_bytes,
@@ -138,7 +136,7 @@ class Host:
         """Every interface, the loopback included."""
         if self.linux:
             return self.procfs.networks()
-        found = self._ask("networks", lambda: psutil.net_io_counters(pernic=True, nowrap=False))
+        found = self._ask("networks", lambda psutil: psutil.net_io_counters(pernic=True, nowrap=False))
         return {
             name: NetworkCounts(
                 one.bytes_recv,
@@ -153,11 +151,13 @@ class Host:
             for name, one in found.items()
         }
 
-    def _ask(self, what: str, function: Callable[[], T]) -> T:
+    def _ask(self, what: str, function: Callable[[Any], T]) -> T:
         """Ask psutil, of this machine's /proc."""
+        import psutil  # noqa: PLC0415 - on Linux nothing needs it, and it takes two megabytes
+
         psutil.PROCFS_PATH = self.machine.proc
         try:
-            return function()
+            return function(psutil)
         except OSError as error:
             raise SourceError(f"{error.filename or what}: {error.strerror or error}") from error
         except NotImplementedError as error:
