@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30.0
@@ -30,11 +30,13 @@ HEADERS = {
 class Program:
     """A running exporter under measurement."""
 
-    def __init__(self, name: str, command: Sequence[str], port: int, log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], port: int, log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self._log = log
         with log.open("wb") as file:
-            self._process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=log.parent)
+            self._process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=log.parent, env=env)
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.answers: list[float] = []
 
@@ -99,6 +101,14 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def descriptors(self) -> int:
+        """Open files, pipes and sockets now, of all processes."""
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self._pids())
+
+    def threads(self) -> int:
+        """Threads now, of all processes."""
+        return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self._pids())
 
     def _pids(self) -> list[int]:
         parent = psutil.Process(self._process.pid)

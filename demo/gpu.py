@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ _WAVE = 240.0
 """Seconds from one heat to the next."""
 _HOT = 0.97
 """How near the peak of a wave it is hot: 8 % of the time, which is seen and does not alert."""
+_MEMORY = 89 << 30
 _SLOWED = 0x20  # software thermal slowdown
 
 
@@ -64,6 +66,7 @@ def step(machine: simulator.Machine, seconds: float) -> simulator.Machine:
         stamp = int((seconds + 1) * 1e6)
         values["samples0"] = f"{stamp}:{int(watts * 1000)}"
         values["samples1"] = f"{stamp}:{int(busy)}"
+        values["process_use"] = f"{os.getpid()}:{stamp}:{int(busy)}:{int(busy * 0.6)}:0:0"
         values["energy"] = int(values["energy"]) + int(watts * 1000)
         values["reasons"] = _SLOWED if hot else 0
         values["clock0"] = values["clock1"] = 1410 if hot else 1980
@@ -78,6 +81,8 @@ def main() -> None:
     arguments.add_argument("--file", type=Path, required=True)
     file: Path = arguments.parse_args().file
     machine = simulator.machine(2)
+    for device in machine.devices:
+        device.values["compute"] = f"{os.getpid()}:{_MEMORY}"  # this program is who has the GPUs
     seconds = 0.0
     while file.parent.exists():
         step(machine, seconds).write(file)

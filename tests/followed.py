@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stoker.logs.engine_source import FindFiles
+    from stoker.logs.gpu_events import GpuEvents
     from stoker.logs.store_runs import Watch
     from stoker.metrics import Sample
     from stoker.spec.pack import Pack
@@ -103,7 +104,7 @@ class Followed:
         clock: shared between the lives of an engine.
         identify: see LogEngine.
         formats: see FORMATS.
-        find: see LogEngine.
+        find, events, gpus_known: see LogEngine.
         pack: with its own metrics and formats, in place of the shipped metrics and `formats`.
     """
 
@@ -117,6 +118,8 @@ class Followed:
         formats: Mapping[str, FormatSpec] = FORMATS,
         find: FindFiles = lambda *_: None,
         pack: Pack | None = None,
+        events: GpuEvents | None = None,
+        gpus_known: Callable[[], bool] = lambda: True,
     ) -> None:
         self.clock = clock or Clock(1_700_000_000.0)
         problems = Problems()
@@ -131,6 +134,8 @@ class Followed:
             watches=WATCHES,
             identify=identify,
             find=find,
+            events=events,
+            gpus_known=gpus_known,
             folder=state,
             host="h",
             clock=self.clock,

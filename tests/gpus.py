@@ -8,6 +8,8 @@ from machines import Clock, values, write
 from simulator import nvml_simulator as simulator
 from stoker.collectors.gpu import gpu_collectors
 from stoker.sources.nvml import NvmlGate
+from stoker.sources.owners import INITIAL
+from stoker.sources.pods import Pods
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ class GpuBench:
         machine: change it and call `change`, and the library answers so from the next round on.
         clock: seconds since the epoch; also of the gate's pauses.
         memory: what the gate keeps.
+        pods: what the folder `containers` and the socket `kubelet.sock` tell of pods.
     """
 
     def __init__(self, library: Path, folder: Path, count: int, **settings: Any) -> None:  # noqa: ANN401 - the gate's own
@@ -37,6 +40,9 @@ class GpuBench:
         for name in ("proc", "sys", "dev"):
             (folder / name).mkdir()
         write(folder, {"proc/driver/nvidia/version": "590.48.01\n", "proc/sys/kernel/random/boot_id": "boot-1\n"})
+        self.process(1, "systemd")
+        (folder / "proc/self/ns").mkdir(parents=True)
+        (folder / "proc/self/ns/pid").symlink_to(INITIAL)  # the machine's own PID namespace
         self.change()
         env = simulator.environment(library, self.file, {"PATH": "/usr/bin:/bin", **settings.pop("env", {})})
         self._settings = {
@@ -50,6 +56,7 @@ class GpuBench:
             "deadline": 1.0,
         } | settings
         self.gate = NvmlGate(**self._settings)
+        self.pods = Pods(str(folder / "kubelet.sock"), str(folder / "containers"), self.clock)
 
     def change(self) -> None:
         """Let the library see `machine` as it is now."""
@@ -66,6 +73,17 @@ class GpuBench:
         self.change()
         return device
 
+    def process(self, pid: int, command: str = "", *, group: str = "0::/", start: int = 100, state: str = "S") -> Path:
+        """Let /proc have a process of that executable, control group and start; gives its folder."""
+        here = self.folder / "proc" / str(pid)
+        # what is in the brackets may be anything
+        stat = f"{pid} (a) b) {state} 1 {pid} {pid} " + "0 " * 15 + f"{start} 0 0\n"
+        write(here, {"stat": stat, "cgroup": group, f"task/{pid}/stat": stat})
+        if command:
+            (here / "exe").unlink(missing_ok=True)
+            (here / "exe").symlink_to(f"/usr/bin/{command}")
+        return here
+
     def bus(self, *rows: tuple[str, str, str, str]) -> None:
         """Put devices on the PCI bus: address, vendor, class and driver (empty: none)."""
         for address, vendor, kind, driver in rows:
@@ -77,7 +95,7 @@ class GpuBench:
     def collect(self, **settings: Any) -> Reading:  # noqa: ANN401 - those of gpu_collectors
         """One run of the collector, an interval later."""
         self.clock.now += 15
-        (collector,) = gpu_collectors(self.gate, **settings)
+        (collector,) = gpu_collectors(self.gate, **{"pods": self.pods} | settings)
         return collector.collect()
 
     def values(self, **settings: Any) -> dict[str, float]:  # noqa: ANN401 - those of gpu_collectors

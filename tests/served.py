@@ -20,7 +20,8 @@ class Program:
 
     def __init__(self, folder: Path, settings: str = "", **environment: str) -> None:
         self.file = folder / "stoker.yaml"
-        self.settings = f"state_dir: {folder / 'state'}\ngpu: {{enabled: false}}\n{settings}"
+        gpus = "" if "gpu:" in settings else "gpu: {enabled: false}\n"
+        self.settings = f"state_dir: {folder / 'state'}\n{gpus}{settings}"
         self.file.write_text(self.settings)
         command = [sys.executable, "-m", "stoker", "serve", "--config", str(self.file), "--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})

@@ -65,6 +65,9 @@ LABELS = {
     "power_peak_watts": "gpu,uuid",
     "utilization_peak_ratio": "gpu,uuid",
     "utilization_min_ratio": "gpu,uuid",
+    "memory_unowned_bytes": "gpu,uuid,owner",
+    "seconds_total": "gpu,uuid,state",
+    "processes_visible": "",
 }
 VALUES = {
     "engine": "decoder,encoder,jpeg,ofa",
@@ -74,7 +77,7 @@ VALUES = {
     "reason": "applications_clocks,hw_power_brake,hw_slowdown,hw_thermal,idle,sw_power_cap,sw_thermal,sync_boost",
     "scope": "aggregate,volatile",
     "cause": "corrected,uncorrected",
-    "state": "current,max",
+    "state": "busy,current,held,idle,max,unmeasured",
     "direction": "rx,tx",
 }
 

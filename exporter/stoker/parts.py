@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stoker.catalog import catalog
 from stoker.collectors.gpu import gpu_collectors
+from stoker.collectors.gpu_accounts import GpuAccounts
 from stoker.collectors.host import host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config.load import state_dir
@@ -24,9 +25,12 @@ from stoker.logs.engine import LogEngine
 from stoker.logs.finder_gpu import GpuOutputsFinder
 from stoker.logs.finder_runs import RunsFinder
 from stoker.logs.formats_sources import formats_of
+from stoker.logs.gpu_events import GpuEvents
+from stoker.logs.implied import kernel_source
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
 from stoker.sources.nvml import NvmlGate
+from stoker.sources.pods import LOGS, Pods
 from stoker.sources.run_folder import folders as run_folders
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 
 
 _RUNS = "runs"
+_SHARE = 0.85
+"""Of a collector's deadline that a look at GPUs may take, so that it is over before the deadline is."""
 """The source of what runs under `stoker run`."""
 
 
@@ -159,6 +165,7 @@ def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
         procfs=Path(machine.proc),
         memory=KeptMapping(state_dir(settings, os.environ) / "gpu.json"),
         deadline=settings.gpu.deadline,
+        budget=settings.deadline * _SHARE,
         process_user=settings.gpu.process_user,
     )
 
@@ -170,6 +177,13 @@ def with_runs(settings: Settings) -> Settings:
     taken = any(source.name == _RUNS for source in settings.sources)
     own = SourceSettings(name=f"stoker-{_RUNS}" if taken else _RUNS, runs=True)
     return replace(settings, sources=(*settings.sources, own))
+
+
+def with_kernel(settings: Settings, pack: Pack) -> Settings:
+    """The settings with a source for the kernel's log where they need none to have one, unless they switch it off."""
+    own = kernel_source(settings, pack.formats)
+    sources = tuple(source for source in settings.sources if source.kernel is not False)
+    return replace(settings, sources=sources if own is None else (*sources, own))
 
 
 def run_engine(settings: Settings, pack: Pack, folder: Path, base: str) -> LogEngine:
@@ -198,6 +212,8 @@ def log_engine(settings: Settings, pack: Pack, nvml: NvmlGate | None = None, onl
         folder=None if only else state_dir(settings, os.environ),
         host=socket.gethostname(),
         identify=nvml.identify if nvml is not None else lambda _: None,
+        events=GpuEvents(nvml.events) if nvml is not None else None,
+        gpus_known=(lambda: nvml.looked) if nvml is not None else lambda: True,
     )
 
 
@@ -240,12 +256,13 @@ def _finder(
 def build_parts(settings: Settings, pack: Pack, machine: Machine, before: Sequence[Part] = ()) -> list[Part]:
     """What the settings ask for, not yet started, or one of those `before` that runs on."""
     parts: list[Part] = []
-    settings = with_runs(settings)
+    settings = with_kernel(with_runs(settings), pack)
     collecting = _collecting(settings, machine, before)
     if collecting is not None:
         parts.append(collecting)
-    if settings.sources:
-        parts.append(LogsPart(log_engine(settings, pack, collecting.nvml if collecting is not None else None)))
+    nvml = collecting.nvml if collecting is not None else None
+    if settings.sources or nvml is not None:
+        parts.append(LogsPart(log_engine(settings, pack, nvml)))
     return parts
 
 
@@ -260,7 +277,13 @@ def _collecting(settings: Settings, machine: Machine, before: Sequence[Part]) ->
         collectors += host_collectors(machine, switches=settings.host.collectors)
     nvml = nvml_gate(settings, machine)
     if nvml is not None:
-        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True)
+        kept = state_dir(settings, os.environ) / "gpu_accounts.json"
+        collectors += gpu_collectors(
+            nvml,
+            required=settings.gpu.enabled is True,
+            pods=Pods(settings.gpu.kubelet_socket, f"{machine.root.rstrip('/')}{LOGS}"),
+            accounts=GpuAccounts(partial(KeptMapping, kept), users=settings.gpu.process_user != "off"),
+        )
     if not collectors:
         return None
     schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)

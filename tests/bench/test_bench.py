@@ -50,3 +50,18 @@ def test_stoker_and_mtail_count_the_same() -> None:
     print(done.stdout)
     assert done.stdout.count("ratio stoker / mtail") == 2, done.stderr
     assert done.returncode == 0, done.stderr
+
+
+def test_a_short_soak_in_which_gpus_come_and_go_grows_nothing() -> None:
+    done = bench("soak", "--rounds", "150")
+    print(done.stdout)
+    assert "looks and scrapes" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_gpus_cost_is_printed_and_scrapes_are_answered_while_every_call_hangs() -> None:
+    done = bench("gpus", "--count", "3", "--interval", "0.3", "--hang", "2")
+    print(done.stdout)
+    assert "CPU ms/interval" in done.stdout, done.stderr
+    assert done.stdout.count("all calls hang") == 2
+    assert "MB" not in done.stderr  # memory is no time: it is held

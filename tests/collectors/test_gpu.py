@@ -33,6 +33,7 @@ def test_each_healthy_gpu_has_the_same_series_all_declared_and_none_twice(
         if sample.desc.labels[:2] == ("gpu", "uuid") and sample.desc.name not in (
             "stoker_gpu_info",
             "stoker_gpu_process_memory_bytes",
+            "stoker_gpu_process_utilization_ratio",
         ):
             shapes.setdefault(sample.labels[1], set()).add((sample.desc.name, sample.labels[2:]))
     assert set(shapes) == {uuid_of(index) for index in range(count)}
@@ -64,6 +65,7 @@ def test_how_many_gpus_there_are_is_told_three_times(gpus: Callable[..., GpuBenc
 
 def test_a_gpu_that_is_down_has_its_name_and_nothing_else(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(2)
+    bench.values()  # activity is known from the second look on
     before = bench.values()
     bench.machine.devices[1].lose()
     bench.change()
@@ -101,9 +103,10 @@ def test_a_part_that_breaks_costs_only_its_own_series(
     bench = gpus(2)
     (whole,) = gpu_collectors(bench.gate)
     assert isinstance(whole, Gpus)
-    collector = Gpus(bench.gate, (Part("broken", (), broken), *whole._parts))
+    whole.collect()
+    collector = Gpus(bench.gate, (Part("broken", (), broken), *whole._parts), wholes=whole._wholes)
     reading: Reading = collector.collect()
     assert reading.failures == ["GPU 0: broken: KeyError: '0'", "GPU 1: broken: KeyError: '1'"]
     assert len(reading.samples) == len(whole.collect().samples)
     collector.collect()
-    assert [record.message for record in caplog.records] == ["collector=gpu part=broken gpu=0"]  # once
+    assert [record.message for record in caplog.records] == ["collector=gpu part=broken of=GPU 0"]  # once

@@ -44,7 +44,7 @@ def test_a_machine_with_loop_devices_only_has_no_disk(tmp_path: Path) -> None:
 
 
 def test_a_line_in_another_form_is_a_failure_and_no_crash(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="disks: psutil could not read it"):
+    with pytest.raises(SourceError, match="diskstats: not in the expected form"):
         HostDisk(host(tmp_path, {"proc/diskstats": " 8 0 sda 1 2 3\n"})).collect()
 
 

@@ -44,6 +44,36 @@ def test_a_port_that_is_down_is_shown_as_down(tmp_path: Path) -> None:
     }
 
 
+def test_a_link_tells_its_rate_and_whether_the_cable_carries(tmp_path: Path) -> None:
+    second = PORT.replace("mlx5_0", "mlx5_1")
+    machine = host(
+        tmp_path,
+        {
+            f"{PORT}/state": "2: INIT\n",
+            f"{PORT}/phys_state": "5: LinkUp\n",
+            f"{PORT}/rate": "400 Gb/sec (4X NDR)\n",
+            f"{second}/state": "1: DOWN\n",
+            f"{second}/phys_state": "3: Disabled\n",
+            f"{second}/rate": "unknown\n",
+        },
+    )
+    assert values(HostInfiniband(machine, Clock()).collect()) == {
+        'stoker_host_infiniband_up{device="mlx5_0",port="1"}': 0,
+        'stoker_host_infiniband_physical_up{device="mlx5_0",port="1"}': 1,
+        'stoker_host_infiniband_bytes_per_second{device="mlx5_0",port="1"}': 50e9,
+        'stoker_host_infiniband_up{device="mlx5_1",port="1"}': 0,
+        'stoker_host_infiniband_physical_up{device="mlx5_1",port="1"}': 0,
+    }
+
+
+def test_a_rate_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    machine = host(tmp_path, {f"{PORT}/state": "4: ACTIVE\n", f"{PORT}/phys_state": "5: LinkUp\n"})
+    (tmp_path / PORT / "rate").mkdir()
+    reading = HostInfiniband(machine, Clock()).collect()
+    assert len(values(reading)) == 2
+    assert reading.failures == ["port mlx5_0/1: rate: Is a directory"]
+
+
 def test_one_bad_port_and_one_bad_counter_cost_only_themselves(tmp_path: Path) -> None:
     machine = host(tmp_path, {f"{PORT}/state": "4: ACTIVE\n", f"{PORT}/counters/link_downed": "2\n"})
     (tmp_path / PORT / "counters" / "symbol_error").mkdir()  # reading a folder fails

@@ -27,7 +27,7 @@ def test_kernel_distribution_architecture_and_boot_time(tmp_path: Path) -> None:
 
 
 def test_a_system_that_does_not_name_itself_is_linux(tmp_path: Path) -> None:
-    files = {"proc/sys/kernel/osrelease": "6\n", "proc/stat": "btime 1700000000\n"}
+    files = {"proc/sys/kernel/osrelease": "6\n", "proc/stat": "cpu  1\nbtime 1700000000\n"}
     assert 'os="Linux"' in next(iter(values(HostInfo(host(tmp_path, files)).collect())))
 
 

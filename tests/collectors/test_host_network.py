@@ -21,11 +21,13 @@ DEV = """Inter-|   Receive                                                |  Tra
 
 def test_every_interface_is_shown_with_the_loopback(tmp_path: Path) -> None:
     found = values(HostNetwork(host(tmp_path, {"proc/net/dev": DEV})).collect())
-    assert len(found) == 12
+    assert len(found) == 16
     assert found['stoker_host_network_receive_bytes_total{device="lo"}'] == 100
     assert {series: value for series, value in found.items() if "eth0" in series} == {
         'stoker_host_network_receive_bytes_total{device="eth0"}': 5_000_000,
         'stoker_host_network_transmit_bytes_total{device="eth0"}': 6_000_000,
+        'stoker_host_network_receive_packets_total{device="eth0"}': 4_000,
+        'stoker_host_network_transmit_packets_total{device="eth0"}': 5_000,
         'stoker_host_network_receive_errors_total{device="eth0"}': 3,
         'stoker_host_network_transmit_errors_total{device="eth0"}': 1,
         'stoker_host_network_receive_dropped_total{device="eth0"}': 4,

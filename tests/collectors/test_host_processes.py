@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 STUCK = "stoker_host_processes_stuck"
 
 
-def process(pid: int, state: str, *, start: int = 500, switches: int = 7, name: str = "python") -> dict[str, str]:
-    numbers = " ".join(["0"] * 18)
+def process(
+    pid: int, state: str, *, start: int = 500, switches: int = 7, name: str = "python", flags: int = 0
+) -> dict[str, str]:
+    numbers = " ".join(["0"] * 12)
     return {
-        f"proc/{pid}/stat": f"{pid} ({name}) {state} {numbers} {start} 1000 200\n",
+        f"proc/{pid}/stat": f"{pid} ({name}) {state} 0 0 0 0 0 {flags} {numbers} {start} 1000 200\n",
         f"proc/{pid}/status": f"Name:\tx\nvoluntary_ctxt_switches:\t{switches}\nnonvoluntary_ctxt_switches:\t1\n",
     }
 
@@ -66,6 +68,19 @@ def test_another_process_under_the_same_pid_starts_anew(tmp_path: Path) -> None:
     clock.now += 100
     write(tmp_path, process(5, "D", start=900))
     assert values(collector.collect())[STUCK] == 0
+
+
+def test_the_kernels_own_threads_are_looked_at_each_minute_and_those_that_are_blocked_always(tmp_path: Path) -> None:
+    clock = Clock()
+    files = process(2, "R", flags=0x208040) | process(3, "D", flags=0x208040) | process(4, "R")
+    collector = HostProcesses(host(tmp_path, files), clock)
+    seen = []
+    for seconds in (0, 59, 1):
+        clock.now += seconds
+        found = values(collector.collect())
+        seen.append((found['stoker_host_processes{state="running"}'], found['stoker_host_processes{state="blocked"}']))
+        write(tmp_path, process(2, "S", flags=0x208040) | process(3, "S", flags=0x208040) | process(4, "S"))
+    assert seen == [(2, 1), (1, 0), (0, 0)]
 
 
 def test_a_process_that_leaves_the_state_is_forgotten(tmp_path: Path) -> None:

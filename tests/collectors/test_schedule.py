@@ -58,6 +58,18 @@ class Hanging(Scripted):
         return super().collect()
 
 
+class Threaded(Scripted):
+    """Tells which threads ran it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 1.0)
+        self.threads: set[threading.Thread] = set()
+
+    def collect(self) -> Reading:
+        self.threads.add(threading.current_thread())
+        return super().collect()
+
+
 class Waits:
     """Waits for calls without time passing, but for those of hanging collectors, for which it passes at once."""
 
@@ -250,6 +262,18 @@ def test_a_collector_that_hangs_is_left_behind_and_the_others_go_on(schedule: Sc
     assert len(hanging.threads) == 1  # it was asked once, so one thread is lost and no more
     assert served(under_test)["stuck:hanging"] == pytest.approx(85)
     assert under_test.status()[1].says == "no answer for 85 s"
+
+
+def test_one_worker_runs_a_round_and_another_takes_over_what_is_left_behind_a_hanging_collector(
+    schedule: Schedules,
+) -> None:
+    hanging = Hanging()
+    first, second, third = (Threaded(name) for name in ("a", "b", "c"))
+    under_test = schedule(first, second, hanging, third)
+    under_test.run_once()
+    assert first.threads == second.threads
+    assert first.threads.isdisjoint(third.threads)
+    assert hanging.threads == first.threads
 
 
 def test_a_slow_collector_delays_the_others_by_half_a_second_only(schedule: Schedules, clock: Clock) -> None:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from simulator.nvml_simulator import environment
-from stoker.config import GpuSettings, Settings
+from stoker.config import GpuSettings, Settings, SourceSettings
 from stoker.doctor.examination import _gpus
 from stoker.doctor.finding import Finding, State
 from stoker.doctor.gpu import gpus as examined
@@ -160,8 +160,16 @@ def test_a_machine_without_a_driver_is_a_normal_state_unless_gpus_are_asked_for(
     assert off.state is State.ABSENT
 
 
-def test_xids_that_nobody_reads_are_missed_on_a_machine_with_gpus() -> None:
-    wanted = kernel_wanted(AUTO, gpus=True)
-    assert wanted is not None
-    assert "GpuXidCritical" in wanted.says
+def test_the_kernel_log_of_a_machine_with_gpus_is_read_or_missed(tmp_path: Path) -> None:
     assert kernel_wanted(AUTO, gpus=False) is None
+    missed = kernel_wanted(AUTO, gpus=True, device=str(tmp_path / "kmsg"))
+    assert missed is not None
+    assert missed.state is State.DEGRADED
+    assert "only NVML's events" in missed.says
+    assert "CAP_SYSLOG" in missed.do
+    read = kernel_wanted(AUTO, gpus=True, device="/dev/null")  # a device that everybody may open
+    assert read is not None
+    assert read.state is State.OK
+    for said in (True, False):
+        named = Settings(sources=(SourceSettings(name="k", kernel=said),))
+        assert kernel_wanted(named, gpus=True, device=str(tmp_path / "kmsg")) is None

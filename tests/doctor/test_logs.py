@@ -76,6 +76,11 @@ def test_a_kernel_log_that_is_closed_is_broken(tmp_path: Path, formats: Compiled
     log.write_text("[1.0] NVRM: Xid (PCI:0000:91:00): 79, pid=1, GPU has fallen off the bus.\n")
     found = look(SourceSettings(name="k", kernel=KernelSettings(path=str(log))), formats)
     assert "1 of the last 1 lines understood" in found.says
+    log.write_text("[1.0] usb 1-1: new device\n")
+    well = look(SourceSettings(name="k", kernel=KernelSettings(path=str(log))), formats)
+    assert (well.state, "none of the last 1 lines tells of a fault" in well.says) == (State.OK, True)
+    off = look(SourceSettings(name="k", kernel=False), formats)
+    assert off.state is State.ABSENT
     closed = logs.kernel("/dev/kmsg/none", "source k")
     assert closed.state is State.BROKEN
     assert "CAP_SYSLOG" in closed.do

@@ -266,6 +266,19 @@ def test_a_kernel_log_in_a_plain_file_is_read_from_its_beginning(tmp_path: Path)
     assert seen["stoker_gpu_xid_errors_total{uuid=pci:0000:91:00,xid=79}"] == 1
 
 
+def test_nobody_expects_lines_of_the_kernel_or_understands_all_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "dmesg"
+    file.write_text("usb 1-1: new device\n")
+    followed = Followed(settings(tmp_path, files=None, kernel=KernelSettings(path=str(file))))
+    followed.turn()
+    file.write_text("usb 1-1: new device\nXid (PCI:0000:91:00): 79\n")
+    seen = followed.turn(1000)
+    assert seen["stoker_log_lines_total{source=s}"] == 2
+    assert seen["stoker_log_matched_lines_total{source=s,format=kern}"] == 1
+    assert "stoker_log_matched_lines_total{source=s,format=none}" not in seen
+    assert "stoker_log_gap_max_seconds{source=s}" not in seen
+
+
 def test_the_status_says_what_a_source_does(tmp_path: Path) -> None:
     append(tmp_path / "a.log", "step 1\nnonsense\n")
     followed = Followed(settings(tmp_path))

@@ -5,8 +5,10 @@
  *     3.lost 1                          every call gives GPU_IS_LOST
  *     3.error.nvmlDeviceGetName 999     this call gives this error; `3.error 999`: every call
  *     3.hang.nvmlDeviceGetName 1        this call does not return until the line is gone; `3.hang 1`: every call
+ *     3.slow.nvmlDeviceGetName 1500     this call takes so many milliseconds
  *     3.crash.nvmlDeviceGetName 1       this call ends the process
- * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, and while a call hangs.
+ * Events: `3.xid1 79`, `3.xid2 94`, … are the XIDs of device 3, numbered from 1. Each is given once, to whoever had registered before it came.
+ * The file is read again at nvmlInit and nvmlDeviceGetCount, that is once a round, when events are waited for, and while a call hangs.
  *
  * No header is included, so that a compiler without a C library's headers (tcc by itself) can compile it:
  *     cc -shared -fPIC -o libnvidia-ml.so.1 nvml.c        tcc -shared -nostdlib -o libnvidia-ml.so.1 nvml.c
@@ -23,11 +25,12 @@ extern int usleep(u32 microseconds);
 extern void abort(void);
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
-enum { GPU_IS_LOST = 15, LIBRARY_NOT_FOUND = 12 };
-enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 400, SYSTEM = MOST_DEVICES };
+enum { GPU_IS_LOST = 15, VERSION_MISMATCH = 25, LIBRARY_NOT_FOUND = 12, TIMEOUT = 10 };
+enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 1200, BUCKETS = 256, SYSTEM = MOST_DEVICES };
 
 struct Line {
     u32 hash;
+    int before; /* in the same bucket */
     const char *key;
     const char *value;
 };
@@ -35,6 +38,7 @@ struct Line {
 struct Device {
     int count;
     int faulty;
+    int buckets[BUCKETS]; /* the number of the last line that has this hash, from 1 on */
     struct Line lines[MOST_LINES];
 };
 
@@ -43,10 +47,21 @@ struct Handle {
     int instance; /* -1: the whole GPU */
 };
 
-static char text[1 << 19];
+static char text[1 << 21];
 static struct Device devices[MOST_DEVICES + 1]; /* the last one is the system */
 static struct Handle handles[MOST_DEVICES][MOST_INSTANCES + 1];
 static int initialized;
+enum { MOST_METRICS = 14, MOST_SAMPLES = 256, OUT_OF_MEMORY = 20 };
+
+/* Cycles since the library was loaded: element 0 in all, the others those in which the unit of this metric worked. */
+struct Gpm {
+    int used;
+    long long cycles[MOST_METRICS];
+};
+
+static struct Gpm worked[MOST_DEVICES][MOST_INSTANCES + 1];
+static struct Gpm samples[MOST_SAMPLES];
+static u64 asked[MOST_DEVICES][MOST_INSTANCES]; /* calls of an instance in this round */
 static u64 grown; /* times that a list of processes grew in this round */
 
 static int same(const char *left, const char *right) {
@@ -87,7 +102,9 @@ static void add(int device, const char *key, const char *value) {
     line->key = key;
     line->value = value;
     line->hash = hash_on(2166136261u, key);
-    if (starts(key, "hang") || starts(key, "error") || starts(key, "crash") || same(key, "lost")) to->faulty = 1;
+    line->before = to->buckets[line->hash % BUCKETS];
+    to->buckets[line->hash % BUCKETS] = to->count;
+    if (starts(key, "hang") || starts(key, "error") || starts(key, "crash") || starts(key, "slow") || same(key, "lost")) to->faulty = 1;
 }
 
 static void load(void) {
@@ -95,9 +112,14 @@ static void load(void) {
     long length = 0, got;
     char *at = text, *key, *value;
     const char *rest;
-    int descriptor, device;
+    int descriptor, device, instance, bucket;
     grown = 0;
-    for (device = 0; device <= MOST_DEVICES; device++) devices[device].count = devices[device].faulty = 0;
+    for (device = 0; device <= MOST_DEVICES; device++) {
+        for (instance = 0; device < MOST_DEVICES && instance < MOST_INSTANCES; instance++) asked[device][instance] = 0;
+        if (!devices[device].count) continue;
+        devices[device].count = devices[device].faulty = 0;
+        for (bucket = 0; bucket < BUCKETS; bucket++) devices[device].buckets[bucket] = 0;
+    }
     descriptor = path ? open(path, 0) : -1;
     if (descriptor < 0) return;
     while ((got = read(descriptor, text + length, sizeof text - 1 - (unsigned long)length)) > 0) length += got;
@@ -137,7 +159,7 @@ static const char *find(int device, const char *first, const char *second, int s
         } while (suffix);
     }
     hash = hash_on(hash_on(hash_on(2166136261u, first), second), digits + at);
-    for (line = 0; line < in->count; line++) {
+    for (line = in->buckets[hash % BUCKETS] - 1; line >= 0; line = in->lines[line].before - 1) {
         if (in->lines[line].hash != hash) continue;
         key = in->lines[line].key;
         for (part = first; *part && *part == *key; part++) key++;
@@ -156,6 +178,8 @@ static int fault(int device, const char *call) {
         usleep(5000);
         load();
     }
+    error = find(device, "slow.", call, -1);
+    if (error) usleep(1000u * (u32)number(error));
     if (find(device, "crash.", call, -1)) abort();
     if (find(device, "lost", "", -1)) return GPU_IS_LOST;
     error = find(device, "error.", call, -1);
@@ -163,9 +187,19 @@ static int fault(int device, const char *call) {
     return error ? (int)number(error) : SUCCESS;
 }
 
+static const char *value_of(void *handle, const char *key, int suffix);
+
+/* `mig0.stale 3`: after three calls of a round the instance is destroyed, and its handle is good for nothing. */
+static int stale(struct Handle *of) {
+    const char *calls;
+    if (of->instance < 0) return 0;
+    calls = value_of(of, "stale", -1);
+    return calls && asked[of->device][of->instance]++ >= number(calls);
+}
+
 static int ready(void *handle, const char *call) {
     if (!initialized) return UNINITIALIZED;
-    if (!handle) return INVALID_ARGUMENT;
+    if (!handle || stale(handle)) return INVALID_ARGUMENT;
     return fault(((struct Handle *)handle)->device, call);
 }
 
@@ -210,6 +244,26 @@ static int give_text(void *handle, const char *call, const char *key, char *to, 
     return error ? error : copy(value_of(handle, key, -1), to, length);
 }
 
+/* `gpm2 450`: in each round from now on, metric 2 works in 450 of 1000 cycles. */
+static void work(void) {
+    int device, instance, metric;
+    struct Handle of;
+    const char *share;
+    for (device = 0; device < MOST_DEVICES; device++) {
+        if (!devices[device].count) continue;
+        for (instance = 0; instance <= MOST_INSTANCES; instance++) {
+            of.device = device;
+            of.instance = instance < MOST_INSTANCES ? instance : -1;
+            if (instance < MOST_INSTANCES && !value_of(&of, "gpu_instance", -1)) continue;
+            worked[device][instance].cycles[0] += 1000;
+            for (metric = 1; metric < MOST_METRICS; metric++) {
+                share = value_of(&of, "gpm", metric);
+                if (share) worked[device][instance].cycles[metric] += (long long)number(share);
+            }
+        }
+    }
+}
+
 /* The system. */
 
 int nvmlInitWithFlags(u32 flags) {
@@ -252,6 +306,7 @@ int nvmlDeviceGetCount_v2(u32 *to) {
     int error;
     if (!initialized) return UNINITIALIZED;
     load();
+    work();
     error = fault(SYSTEM, "nvmlDeviceGetCount");
     if (error) return error;
     value = find(SYSTEM, "devices", "", -1);
@@ -278,6 +333,11 @@ int nvmlDeviceGetHandleByIndex_v2(u32 index, void **to) {
     int function(void *handle, u64 *to) { return give(handle, #function, key, -1, to); }
 #define SELECTED(function, key) \
     int function(void *handle, u32 which, u32 *to) { return give32(handle, #function, key, (int)which, to); }
+#define PAIR(function, first, second) \
+    int function(void *handle, u32 *to, u32 *and_to) { \
+        int error = give32(handle, #function, first, -1, to); \
+        return error ? error : give32(handle, #function, second, -1, and_to); \
+    }
 #define ENGINE(function, key) \
     int function(void *handle, u32 *to, u32 *period) { \
         *period = 167000; \
@@ -303,6 +363,7 @@ int nvmlDeviceGetPciInfo_v3(void *handle, struct Pci *to) {
 int nvmlDeviceGetMigMode(void *handle, u32 *current, u32 *pending) {
     int error = give32(handle, "nvmlDeviceGetMigMode", "mig", -1, current);
     *pending = *current;
+    if (!error) give32(handle, "nvmlDeviceGetMigMode", "mig_pending", -1, pending);
     return error;
 }
 
@@ -400,6 +461,81 @@ SELECTED(nvmlDeviceGetTemperatureThreshold, "threshold")
 NUMBER(nvmlDeviceGetPowerUsage, "power")
 NUMBER(nvmlDeviceGetEnforcedPowerLimit, "power_limit")
 NUMBER64(nvmlDeviceGetTotalEnergyConsumption, "energy")
+NUMBER(nvmlDeviceGetPowerManagementLimit, "power_limit_set")
+NUMBER(nvmlDeviceGetPowerManagementDefaultLimit, "power_limit_default")
+PAIR(nvmlDeviceGetPowerManagementLimitConstraints, "power_limit_min", "power_limit_max")
+PAIR(nvmlDeviceGetEccMode, "ecc_mode", "ecc_mode_pending")
+PAIR(nvmlDeviceGetGspFirmwareMode, "gsp", "gsp_default")
+PAIR(nvmlDeviceGetCudaComputeCapability, "capability_major", "capability_minor")
+NUMBER(nvmlDeviceGetPersistenceMode, "persistence")
+NUMBER(nvmlDeviceGetComputeMode, "compute_mode")
+NUMBER(nvmlDeviceGetVirtualizationMode, "virtualization")
+NUMBER(nvmlDeviceGetNumGpuCores, "cores")
+NUMBER(nvmlDeviceGetMemoryBusWidth, "memory_bus_bits")
+NUMBER(nvmlDeviceGetNumaNodeId, "numa_node")
+NUMBER(nvmlDeviceGetRetiredPagesPendingStatus, "retired_pending")
+TEXT(nvmlDeviceGetBoardPartNumber, "part_number")
+SELECTED(nvmlDeviceGetNvLinkVersion, "link_version")
+SELECTED(nvmlDeviceGetNvLinkRemoteDeviceType, "link_remote")
+
+int nvmlDeviceGetGspFirmwareVersion(void *handle, char *to) {
+    return give_text(handle, "nvmlDeviceGetGspFirmwareVersion", "gsp_firmware", to, 64);
+}
+
+int nvmlDeviceGetRowRemapperHistogram(void *handle, u32 *to) {
+    int at, error = SUCCESS;
+    for (at = 0; at < 5 && !error; at++) {
+        error = give32(handle, "nvmlDeviceGetRowRemapperHistogram", "remap_banks", at, &to[at]);
+    }
+    return error;
+}
+
+int nvmlDeviceGetBAR1MemoryInfo(void *handle, struct Memory *to) {
+    int error = give(handle, "nvmlDeviceGetBAR1MemoryInfo", "bar1_total", -1, &to->total);
+    if (!error) error = give(handle, "nvmlDeviceGetBAR1MemoryInfo", "bar1_used", -1, &to->used);
+    if (!error) to->free = to->total - to->used;
+    return error;
+}
+
+int nvmlDeviceGetConfComputeProtectedMemoryUsage(void *handle, struct Memory *to) {
+    const char *call = "nvmlDeviceGetConfComputeProtectedMemoryUsage";
+    int error = give(handle, call, "protected_total", -1, &to->total);
+    if (!error) error = give(handle, call, "protected_used", -1, &to->used);
+    if (!error) to->free = to->total - to->used;
+    return error;
+}
+
+struct Attributes {
+    u32 multiprocessors, others[7];
+    u64 megabytes;
+};
+
+int nvmlDeviceGetAttributes_v2(void *handle, struct Attributes *to) {
+    return give32(handle, "nvmlDeviceGetAttributes_v2", "multiprocessors", -1, &to->multiprocessors);
+}
+
+struct Feature {
+    u32 code, state;
+    char licence[128], product[128];
+    u32 enabled, expiry[7];
+};
+
+struct Features {
+    int supported;
+    u32 count;
+    struct Feature features[3];
+};
+
+/* `licensed 1` or `licensed 0` is a virtual GPU; any other needs no licence. */
+int nvmlDeviceGetGridLicensableFeatures_v4(void *handle, struct Features *to) {
+    const char *call = "nvmlDeviceGetGridLicensableFeatures";
+    int error = ready(handle, call);
+    to->supported = value_of(handle, "licensed", -1) != 0;
+    to->count = to->supported ? 1 : 0;
+    if (error || !to->supported) return error;
+    return give32(handle, call, "licensed", -1, &to->features[0].enabled);
+}
+
 SELECTED(nvmlDeviceGetClockInfo, "clock")
 SELECTED(nvmlDeviceGetMaxClockInfo, "clock_max")
 NUMBER(nvmlDeviceGetFanSpeed, "fan")
@@ -424,6 +560,26 @@ int nvmlDeviceGetViolationStatus(void *handle, u32 policy, struct Violation *to)
 int nvmlDeviceGetTotalEccErrors(void *handle, u32 type, u32 counter, u64 *to) {
     /* ecc0: corrected volatile, ecc1: corrected aggregate, ecc2 and ecc3: uncorrected */
     return give(handle, "nvmlDeviceGetTotalEccErrors", "ecc", (int)(2 * type + counter), to);
+}
+
+int nvmlDeviceGetMemoryErrorCounter(void *handle, u32 type, u32 counter, u32 location, u64 *to) {
+    /* ecc_at112: uncorrected, aggregate, in DRAM */
+    int number = (int)(100 * type + 10 * counter + location);
+    return give(handle, "nvmlDeviceGetMemoryErrorCounter", "ecc_at", number, to);
+}
+
+struct Sram {
+    u32 version;
+    u64 counts[11];
+    u32 exceeded;
+};
+
+int nvmlDeviceGetSramEccErrorStatus(void *handle, struct Sram *to) {
+    const char *call = "nvmlDeviceGetSramEccErrorStatus";
+    int at, error = SUCCESS;
+    if (to->version != (sizeof *to | 1u << 24)) return VERSION_MISMATCH;
+    for (at = 0; at < 11 && !error; at++) error = give(handle, call, "sram", at, &to->counts[at]);
+    return error ? error : give32(handle, call, "sram_exceeded", -1, &to->exceeded);
 }
 
 int nvmlDeviceGetRemappedRows(void *handle, u32 *corrected, u32 *uncorrected, u32 *pending, u32 *failed) {
@@ -457,14 +613,28 @@ struct Field {
     u64 value;
 };
 
+/* `field82 40`; `field220.3 7` is field 220 in scope 3, as that of a link; scope 0 and that of all links are told by the number alone. */
+static const char *field(void *handle, u32 id, u32 scope) {
+    char key[] = "field000.";
+    if (!scope || scope == 0xffffffffu) return value_of(handle, "field", (int)id);
+    key[5] = (char)('0' + id / 100 % 10);
+    key[6] = (char)('0' + id / 10 % 10);
+    key[7] = (char)('0' + id % 10);
+    return value_of(handle, key, (int)scope);
+}
+
+/* `field_error82 15` is this field's own error. */
 int nvmlDeviceGetFieldValues(void *handle, int count, struct Field *fields) {
     int at, error = ready(handle, "nvmlDeviceGetFieldValues");
-    const char *value;
+    const char *value, *failing;
+    u32 id;
     if (error) return error;
     for (at = 0; at < count; at++) {
-        value = value_of(handle, "field", (int)fields[at].id);
-        fields[at].error = value ? SUCCESS : NOT_SUPPORTED;
-        fields[at].type = 3; /* unsigned long long */
+        id = fields[at].id;
+        value = field(handle, id, fields[at].scope);
+        failing = value_of(handle, "field_error", (int)id);
+        fields[at].error = failing ? (u32)number(failing) : value ? SUCCESS : NOT_SUPPORTED;
+        fields[at].type = id >= 193 && id <= 196 ? 5 : 3; /* int, unsigned long long */
         fields[at].value = value ? number(value) : 0;
     }
     return SUCCESS;
@@ -553,6 +723,24 @@ int nvmlDeviceGetGpuFabricInfo(void *handle, struct Fabric *to) {
     return error;
 }
 
+struct Fabric2 {
+    u32 version;
+    unsigned char cluster[16];
+    u32 status, clique, state, health;
+};
+
+/* What a driver from 535 on tells besides. */
+int nvmlDeviceGetGpuFabricInfoV(void *handle, struct Fabric2 *to) {
+    const char *call = "nvmlDeviceGetGpuFabricInfoV";
+    int error;
+    if (to->version != (sizeof *to | 2u << 24)) return VERSION_MISMATCH;
+    error = give32(handle, call, "fabric_health", -1, &to->health);
+    if (!error) error = give32(handle, call, "fabric", -1, &to->state);
+    if (!error) error = give32(handle, call, "fabric_clique", -1, &to->clique);
+    to->cluster[0] = 0xab;
+    return error;
+}
+
 struct Sample {
     u64 stamp, value;
 };
@@ -580,4 +768,190 @@ int nvmlDeviceGetSamples(void *handle, u32 kind, u64 last, u32 *type, u32 *count
     }
     *count = found;
     return found ? SUCCESS : NOT_FOUND;
+}
+
+struct Support {
+    u32 version, supported;
+};
+
+int nvmlGpmQueryDeviceSupport(void *handle, struct Support *to) {
+    int error = ready(handle, "nvmlGpmQueryDeviceSupport");
+    to->supported = value_of(handle, "gpm", 2) != 0;
+    return error;
+}
+
+int nvmlGpmSampleAlloc(void **to) {
+    int at;
+    if (!initialized) return UNINITIALIZED;
+    for (at = 0; at < MOST_SAMPLES; at++) {
+        if (samples[at].used) continue;
+        samples[at].used = 1;
+        *to = &samples[at];
+        return SUCCESS;
+    }
+    return OUT_OF_MEMORY;
+}
+
+int nvmlGpmSampleFree(void *sample) {
+    struct Gpm *of = sample;
+    if (!of || !of->used) return INVALID_ARGUMENT;
+    of->used = 0;
+    return SUCCESS;
+}
+
+static int sampled(struct Gpm *from, struct Gpm *to) {
+    int metric;
+    if (!to || !to->used) return INVALID_ARGUMENT;
+    for (metric = 0; metric < MOST_METRICS; metric++) to->cycles[metric] = from->cycles[metric];
+    return SUCCESS;
+}
+
+int nvmlGpmSampleGet(void *handle, void *to) {
+    struct Handle *of = handle;
+    int error = ready(handle, "nvmlGpmSampleGet");
+    return error ? error : sampled(&worked[of->device][MOST_INSTANCES], to);
+}
+
+int nvmlGpmMigSampleGet(void *handle, u32 gpu_instance, void *to) {
+    struct Handle one;
+    const char *known;
+    int error = ready(handle, "nvmlGpmMigSampleGet");
+    if (error) return error;
+    one.device = ((struct Handle *)handle)->device;
+    for (one.instance = 0; one.instance < MOST_INSTANCES; one.instance++) {
+        known = value_of(&one, "gpu_instance", -1);
+        if (known && number(known) == gpu_instance) return sampled(&worked[one.device][one.instance], to);
+    }
+    return INVALID_ARGUMENT;
+}
+
+struct Metric {
+    u32 id, error;
+    double value;
+    const char *names[3];
+};
+
+struct Metrics {
+    u32 version, count;
+    struct Gpm *before, *now;
+    struct Metric metrics[1]; /* there are more */
+};
+
+/* More than all cycles, as `gpm2 5000` says, is what real counters give that began anew; less than none is not a number. */
+int nvmlGpmMetricsGet(struct Metrics *to) {
+    long long all, active;
+    double nothing = 0.0;
+    u32 at, id;
+    if (!initialized) return UNINITIALIZED;
+    if (to->version != 1) return INVALID_ARGUMENT;
+    if (!to->before || !to->now || !to->before->used || !to->now->used) return INVALID_ARGUMENT;
+    all = to->now->cycles[0] - to->before->cycles[0];
+    if (all <= 0) return INVALID_ARGUMENT;
+    for (at = 0; at < to->count; at++) {
+        id = to->metrics[at].id;
+        to->metrics[at].error = id < 1 || id >= MOST_METRICS ? NOT_SUPPORTED : SUCCESS;
+        if (to->metrics[at].error) continue;
+        active = to->now->cycles[id] - to->before->cycles[id];
+        to->metrics[at].value = active < 0 ? nothing / nothing : 100.0 * (double)active / (double)all;
+    }
+    return SUCCESS;
+}
+
+struct Use {
+    u32 pid;
+    u64 stamp;
+    u32 parts[4];
+};
+
+/* `process_use 1234:5000000:80:40:0:0`: pid, microseconds, and percent of SM, memory, encoder and decoder of each sample. */
+int nvmlDeviceGetProcessUtilization(void *handle, struct Use *to, u32 *count, u64 last) {
+    int error = ready(handle, "nvmlDeviceGetProcessUtilization"), part;
+    const char *at;
+    struct Use one;
+    u32 found = 0;
+    if (error) return error;
+    at = value_of(handle, "process_use", -1);
+    if (!at) return NOT_SUPPORTED;
+    while (*at >= '0' && *at <= '9') {
+        one.pid = (u32)number_at(&at);
+        one.stamp = 0;
+        if (*at == ':') {
+            at++;
+            one.stamp = number_at(&at);
+        }
+        for (part = 0; part < 4; part++) {
+            one.parts[part] = 0;
+            if (*at != ':') continue;
+            at++;
+            one.parts[part] = (u32)number_at(&at);
+        }
+        if (one.stamp > last) {
+            if (to && found < *count) to[found] = one;
+            found++;
+        }
+        while (*at == ' ') at++;
+    }
+    if (!found) return NOT_FOUND;
+    if (!to || found > *count) {
+        *count = found;
+        return INSUFFICIENT_SIZE;
+    }
+    *count = found;
+    return SUCCESS;
+}
+
+/* Events. */
+
+struct Event {
+    void *device;
+    u64 type, data;
+    u32 gpu_instance, compute_instance;
+};
+
+enum { XID_CRITICAL_ERROR = 8 };
+
+static int event_sets;
+static int given[MOST_DEVICES]; /* events of each device that were given, or were there before it was registered; -1: not registered */
+
+int nvmlEventSetCreate(void **to) {
+    int error = fault(SYSTEM, "nvmlEventSetCreate"), device;
+    if (!initialized) return UNINITIALIZED;
+    if (error) return error;
+    for (device = 0; device < MOST_DEVICES; device++) given[device] = -1;
+    *to = &event_sets;
+    return SUCCESS;
+}
+
+int nvmlEventSetFree(void *set) { return set ? SUCCESS : INVALID_ARGUMENT; }
+
+int nvmlDeviceRegisterEvents(void *handle, u64 types, void *set) {
+    int error = ready(handle, "nvmlDeviceRegisterEvents"), device;
+    if (error) return error;
+    if (!set || types != XID_CRITICAL_ERROR) return INVALID_ARGUMENT;
+    device = ((struct Handle *)handle)->device;
+    given[device] = 0;
+    while (find(device, "xid", "", given[device] + 1)) given[device]++;
+    return SUCCESS;
+}
+
+int nvmlEventSetWait_v2(void *set, struct Event *to, u32 milliseconds) {
+    int device, error;
+    const char *value;
+    if (!initialized) return UNINITIALIZED;
+    if (!set || milliseconds) return INVALID_ARGUMENT;
+    load();
+    error = fault(SYSTEM, "nvmlEventSetWait_v2");
+    if (error) return error;
+    for (device = 0; device < MOST_DEVICES; device++) {
+        if (given[device] < 0) continue;
+        value = find(device, "xid", "", given[device] + 1);
+        if (!value) continue;
+        given[device]++;
+        to->device = &handles[device][MOST_INSTANCES];
+        to->type = XID_CRITICAL_ERROR;
+        to->data = number(value);
+        to->gpu_instance = to->compute_instance = 0xffffffffu;
+        return SUCCESS;
+    }
+    return TIMEOUT;
 }

@@ -13,7 +13,9 @@ LIBRARY = "libnvidia-ml.so.1"
 VARIABLE = "STOKER_NVML_SIM"
 _TOOLS = SOURCE.parents[2] / ".tools"
 _GIB = 1 << 30
-_MOST_LINES = 400
+_ACTIVITY = {1: 96, 2: 91, 3: 38, 4: 22, 5: 44, 10: 57, 11: 0, 12: 13, 13: 9}
+"""Percent of cycles by nvmlGpmMetricId_t."""
+_MOST_LINES = 1200
 """Room for one device in nvml.c, which drops what is over it."""
 
 
@@ -70,6 +72,11 @@ class Device:
         """From now on `call` ends the process that makes it."""
         self.values[f"crash.{call}"] = 1
 
+    def xid(self, *codes: int) -> None:
+        """These XIDs happen, one after another; whoever is registered by then gets them as events."""
+        before = sum(key.startswith("xid") for key in self.values)
+        self.values |= {f"xid{before + number}": code for number, code in enumerate(codes, 1)}
+
     def lose(self) -> None:
         """From now on every call gives GPU_IS_LOST."""
         self.values["lost"] = 1
@@ -114,6 +121,24 @@ def uuid_of(index: int) -> str:
     return f"GPU-5170ce4a-0000-4000-8000-{index:012d}"
 
 
+def _field(number: int, scope: int) -> str:
+    """Name of a field in a scope, as that of a link."""
+    return f"field{number}.{scope}" if scope else f"field{number}"
+
+
+def b200(index: int) -> Device:
+    """A GPU of the generation after: its links tell in fields what those before told by a call of their own."""
+    device = h200(index)
+    values = {key: value for key, value in device.values.items() if not key.startswith("link_errors")}
+    values |= {"name": "NVIDIA B200 (simulated)", "architecture": 10, "capability_major": 10}
+    for link in range(18):
+        values |= {_field(number, link): 1_000_000 + link for number in (202, 204)}
+        values |= {_field(number, link): 0 for number in (*range(206, 215), 219, 221)}
+        values |= {_field(220, link): 0x010F, _field(222, link): 0x0314}
+        values |= {_field(235 + symbols, link): 1 << max(0, 40 - 8 * symbols) for symbols in range(16)}
+    return Device(values)
+
+
 def h200(index: int) -> Device:
     """A GPU with figures of an H200 under load: clocks, limits and memory as its driver 590 tells them."""
     return Device(
@@ -140,6 +165,12 @@ def h200(index: int) -> Device:
             **{f"threshold{number}": value for number, value in enumerate((92, 89, 95, 87))},
             "power": 626_000,
             "power_limit": 700_000,
+            "power_limit_set": 700_000,
+            "power_limit_default": 700_000,
+            "power_limit_min": 200_000,
+            "power_limit_max": 700_000,
+            "field185": 624_000,
+            "field186": 631_000,
             "energy": 12_345_678_900 + index,
             **{f"clock{number}": value for number, value in enumerate((1980, 1980, 3201, 1530))},
             **{f"clock_max{number}": value for number, value in enumerate((1980, 1980, 3201, 1545))},
@@ -156,6 +187,25 @@ def h200(index: int) -> Device:
             "field271": 0,
             **{f"ecc{number}": 0 for number in range(4)},
             **{f"remapped{number}": 0 for number in range(4)},
+            **{f"field{number}": 0 for number in (11, 12, 22, 23)},
+            **{f"sram{number}": 0 for number in range(11)},
+            "sram_exceeded": 0,
+            "ecc_mode": 1,
+            "ecc_mode_pending": 1,
+            **{f"remap_banks{number}": banks for number, banks in enumerate((3072, 0, 0, 0, 0))},
+            "persistence": 1,
+            "compute_mode": 0,
+            "gsp": 1,
+            "gsp_default": 1,
+            "gsp_firmware": "590.48.01",
+            "part_number": "900-21010-0040-000",
+            "capability_major": 9,
+            "capability_minor": 0,
+            "virtualization": 0,
+            "cores": 16896,
+            "memory_bus_bits": 6144,
+            "bar1_total": 256 * _GIB,
+            "bar1_used": _GIB >> 10,
             "pcie_generation": 5,
             "pcie_width": 16,
             "pcie_generation_max": 5,
@@ -163,12 +213,22 @@ def h200(index: int) -> Device:
             "pcie_replays": 0,
             "field197": 1_000_000_000,
             "field198": 2_000_000_000,
+            "field95": 0,
+            "field169": 0,
+            **{f"field{number}": 0 for number in range(173, 184)},
+            **{f"field{number}": margin for number, margin in ((193, -5), (194, -2), (195, -11), (196, 0))},
             "field230": 0,
             "field138": 5_000_000,
             "field139": 6_000_000,
             **{f"link{number}": 1 for number in range(18)},
             **{f"link_errors{10 * link + kind}": 0 for link in range(18) for kind in range(4)},
+            **{f"link_version{link}": 7 for link in range(18)},
+            **{f"link_remote{link}": 2 for link in range(18)},
+            **{_field(164, link): 26562 for link in range(18)},
             "fabric": 3,
+            "fabric_clique": 1,
+            "fabric_health": 0b10_10_10_10,
+            **{f"gpm{number}": 10 * share for number, share in _ACTIVITY.items()},
             "compute": f"{4_000_000 + index}:{89 * _GIB}",
             "graphics": "",
         }

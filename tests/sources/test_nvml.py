@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_values import ErrorKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from gpus import GpuBench
     from stoker.sources.nvml_values import Snapshot
@@ -201,18 +202,22 @@ def test_an_older_binding_leaves_out_what_it_lacks(
     assert installed is not None
     assert installed.origin is not None
     older = (
-        "for name in ('nvmlDeviceGetTemperatureV', 'nvmlDeviceGetMarginTemperature'): globals().pop(name, None)\n"
+        "for name in ('nvmlDeviceGetTemperatureV', 'nvmlDeviceGetMarginTemperature', 'nvmlDeviceGetGpuFabricInfoV',\n"
+        "    'nvmlDeviceGetSramEccErrorStatus', 'nvmlGpmQueryDeviceSupport', 'nvmlDeviceGetRowRemapperHistogram',\n"
+        "    'c_nvmlGpmMetricsGet_t', 'nvmlDeviceGetGspFirmwareMode', 'nvmlDeviceGetNumaNodeId'): globals().pop(name, None)\n"
         "class c_nvmlGpuFabricInfo_t(_PrintableStructure):\n"
         "    _fields_ = [('clusterUuid', c_char * 96), ('status', c_uint), ('cliqueId', c_uint32), ('state', c_uint)]\n"
     )
     (tmp_path / "pynvml.py").write_text(Path(installed.origin).read_text(encoding="utf-8") + older, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "pynvml", raising=False)
-    found = look(gpus(1))
+    bench = gpus(1)
+    look(bench)
+    found = look(bench)
     assert found.failures == ()
     values = found.gpus[0].values
-    assert (values["temperature"], values["fabric_state"]) == (52, 3)
-    assert "margin" not in values
+    assert (values["temperature"], values["fabric"][0]) == (52, 3)
+    assert not {"margin", "sram", "remap_banks", "activity"} & set(values)
 
 
 def test_numbers_that_mean_not_available_are_left_out(gpus: Callable[..., GpuBench]) -> None:
@@ -618,17 +623,100 @@ def test_a_gpu_that_never_told_its_uuid_is_shown_by_its_index(gpus: Callable[...
     assert ups(look(bench)) == {uuid_of(0): True, "": False}
 
 
-def test_a_gpu_that_was_not_reached_because_two_others_hang_keeps_what_it_said(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(4, deadline=0.3)
+@pytest.mark.parametrize("hanging", [(1, 2, 5), range(8), (0,), (7,)])
+def test_however_many_calls_hang_all_other_gpus_are_read_in_the_same_look(
+    gpus: Callable[..., GpuBench], hanging: Iterable[int]
+) -> None:
+    """A look takes little longer than one call may: each call has its time while the others are read."""
+    bench = gpus(8)
     before = look(bench)
-    for index in (1, 2):
-        bench.machine.devices[index].hangs("nvmlDeviceGetUUID")
+    for index in hanging:
+        bench.machine.devices[index].hangs("nvmlDeviceGetMemoryInfo")
+    for device in bench.machine.devices:
+        device.values["temperature"] = 77
+    bench.change()
+    begun = time.monotonic()
+    found = look(bench)
+    print(f"{time.monotonic() - begun:.1f} s")
+    assert ups(found) == {uuid_of(index): index not in hanging for index in range(8)}
+    assert all(gpu.values["temperature"] == 77 for gpu in found.gpus if gpu.up)
+    assert {key.gpu for key, count in found.errors.items() if count == 1 and key.error == "TIMEOUT"} == {
+        str(index) for index in hanging
+    }
+    assert (before.devices, found.devices, found.left) == (8, 8, 0)
+    assert not bench.gate._aside.indices
+    for device in bench.machine.devices:
+        device.heal()
+    bench.change()
+    assert all(ups(look(bench, 61)).values())
+
+
+def test_a_look_in_which_calls_hang_is_over_when_its_time_is(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(8, deadline=30, budget=2)
+    look(bench)
+    for device in bench.machine.devices[2:]:
+        device.hangs("nvmlDeviceGetUUID")
+    bench.change()
+    found = look(bench)  # if each had its thirty seconds, the test's own limit would end it
+    assert {uuid: up for uuid, up in ups(found).items() if uuid in (uuid_of(0), uuid_of(1))} == {
+        uuid_of(0): True,
+        uuid_of(1): True,
+    }
+    assert found.devices == 8
+    assert sum(found.errors.values()) >= 1
+
+
+def test_a_call_that_is_only_slow_costs_nothing_and_is_waited_for_from_then_on(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(3, deadline=4)
+    look(bench)
+    device = bench.machine.devices[1]
+    device.values["slow.nvmlDeviceGetPowerUsage"] = 1300  # milliseconds; after 800 the others are read meanwhile
+    device.values["temperature"] = 77
     bench.change()
     found = look(bench)
-    assert ups(found) == {uuid_of(0): True, uuid_of(1): False, uuid_of(2): False, uuid_of(3): True}
-    assert found.gpus[3] is before.gpus[3]
-    assert found.devices == 4
-    assert look(bench).gpus[3] is not before.gpus[3]
+    assert ups(found) == {uuid_of(index): True for index in range(3)}
+    assert (found.errors, found.failures, found.restarts) == ({}, (), 1)
+    assert found.gpus[1].values["temperature"] == 77
+    again = look(bench)
+    assert (again.errors, again.restarts) == ({}, 1)
+
+
+def test_a_mig_instance_that_is_destroyed_while_it_is_read_is_left_out_and_no_error(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(1)
+    values = bench.machine.devices[0].values
+    values |= {"mig": 1}
+    for number in range(2):
+        values |= {f"mig{number}.gpu_instance": number + 1, f"mig{number}.compute_instance": 0}
+        values |= {f"mig{number}.memory_{kind}": 9 for kind in ("total", "used", "reserved")}
+    values["mig0.stale"] = 3  # both its numbers are told, then its uuid
+    bench.change()
+    found = look(bench)
+    assert (found.errors, found.failures) == ({}, ())
+    assert [one.gpu_instance for one in found.gpus[0].instances] == ["2"]
+    values["mig0.stale"] = 1
+    bench.change()
+    found = look(bench)
+    assert (found.errors, found.failures) == ({}, ())
+    assert [one.gpu_instance for one in found.gpus[0].instances] == ["2"]
+
+
+def test_devices_that_are_not_reached_keep_what_they_said(gpus: Callable[..., GpuBench]) -> None:
+    """As when the library does not even start again while a call hangs."""
+    bench = gpus(3, deadline=30, budget=1.5)
+    before = look(bench)
+    bench.machine.devices[0].hangs("nvmlDeviceGetUUID")
+    bench.machine.system["hang.nvmlInit"] = 1
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): False, uuid_of(1): True, uuid_of(2): True}
+    assert found.gpus[1] is before.gpus[1]
+    assert found.devices == 3
+    del bench.machine.system["hang.nvmlInit"]
+    bench.machine.devices[0].heal()
+    bench.change()
+    assert look(bench, 1).gpus[1] is not before.gpus[1]
 
 
 @pytest.mark.parametrize("restarted", [True, False])
@@ -666,6 +754,33 @@ def test_a_child_that_cannot_be_killed_is_left_behind_and_counted(
     os.kill(child.pid, signal.SIGKILL)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert look(bench).left == 0
+
+
+def test_gpus_that_hang_in_the_kernel_cost_a_child_each_and_no_other_gpu_anything(
+    gpus: Callable[..., GpuBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = gpus(8, deadline=0.3)
+    look(bench)
+    hanging = range(2, 7)
+    for index in hanging:
+        bench.machine.devices[index].hangs("nvmlDeviceGetUUID")
+    bench.change()
+    others = {uuid_of(index): index not in hanging for index in range(8)}
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)  # as for a process in uninterruptible sleep
+        patch.setattr("stoker.sources.nvml_process._KILL_LIMIT", 0.0)
+        found = look(bench)
+        assert (ups(found), found.left) == (others, len(hanging))
+        for _ in range(6):
+            found = look(bench, 61)
+            assert (ups(found), found.left) == (others, len(hanging))
+        for index in hanging:
+            bench.machine.devices[index].heal()
+        bench.change()
+    deadline = time.monotonic() + 20
+    while look(bench, 61).left:  # they go on, and find that nobody listens to them any more
+        assert time.monotonic() < deadline
+    assert all(ups(look(bench, 901)).values())
 
 
 def test_a_child_ends_when_its_parent_is_killed(nvml_library: Path, tmp_path: Path) -> None:

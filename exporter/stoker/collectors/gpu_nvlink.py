@@ -1,4 +1,4 @@
-"""NVLink: which links are up, their errors, the traffic of all together, and the fabric that they form."""
+"""NVLink: which links are up, what they are, their errors and traffic."""
 
 from __future__ import annotations
 
@@ -10,17 +10,58 @@ from stoker.metrics import Sample
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stoker.sources.nvml_values import Gpu
+    from stoker.sources.nvml_values import Gpu, Link
 
 UP = gauge("stoker_gpu_nvlink_up", "Whether the link is up", "link")
+INFO = gauge(
+    "stoker_gpu_nvlink_info",
+    "Always 1; NVML's number of the link's version, and what its other end is",
+    "link",
+    "version",
+    "remote",
+)
 ERRORS = counter("stoker_gpu_nvlink_errors_total", "Errors of the link by type", "link", "type")
 BYTES = counter("stoker_gpu_nvlink_bytes_total", "Data over all links", "direction")
-FABRIC = gauge(
-    "stoker_gpu_fabric_state", "The GPU in the NVLink fabric: 0 none, 1 not started, 2 in progress, 3 completed"
+SPEED = gauge("stoker_gpu_nvlink_speed_bytes_per_second", "What the link carries in one direction", "link")
+LINK_BYTES = counter(
+    "stoker_gpu_nvlink_link_bytes_total", "Data and what it is wrapped in, over one link", "link", "direction"
 )
-DESCS = (UP, ERRORS, BYTES, FABRIC)
+PORT_ERRORS = counter(
+    "stoker_gpu_nvlink_port_errors_total",
+    "Errors of the link's port by type, from Blackwell on; effective and symbol are what error correction left over",
+    "link",
+    "type",
+)
+RECOVERIES = counter(
+    "stoker_gpu_nvlink_recoveries_total", "Times that the link was trained again, from Blackwell on", "link", "result"
+)
+BIT_ERRORS = gauge(
+    "stoker_gpu_nvlink_bit_error_ratio",
+    "Share of bits that are wrong after error correction, from Blackwell on",
+    "link",
+    "type",
+)
+CORRECTED = counter(
+    "stoker_gpu_nvlink_corrected_blocks_total",
+    "Blocks over all links by the symbols that error correction repaired in them; the more symbols, the nearer is a failure",
+    "symbols",
+)
+DESCS = (UP, INFO, ERRORS, BYTES, SPEED, LINK_BYTES, PORT_ERRORS, RECOVERIES, BIT_ERRORS, CORRECTED)
 
 _KIB = 1024.0  # fields 138 and 139 count KiB
+_SPEED = 1e6 / 8  # field 164 is in megabits a second
+_REMOTE = {0: "gpu", 1: "ibm_npu", 2: "switch"}
+_PORT_ERRORS = (
+    "malformed_packet",
+    "buffer_overrun",
+    "receive",
+    "receive_remote",
+    "receive_general",
+    "local_integrity",
+    "transmit_discard",
+    "effective",
+    "symbol",
+)
 
 
 def read(gpu: Gpu) -> Iterator[Sample]:
@@ -29,8 +70,36 @@ def read(gpu: Gpu) -> Iterator[Sample]:
         yield Sample(UP, (*gpu.labels, link.number), float(link.up))
         for kind, count in link.errors.items():
             yield Sample(ERRORS, (*gpu.labels, link.number, kind), float(count))
+        if link.about:
+            remote = _REMOTE.get(link.about.get("remote", -1), "")
+            yield Sample(INFO, (*gpu.labels, link.number, str(link.about.get("version", "")), remote), 1.0)
+        yield from _fields((*gpu.labels, link.number), link)
     for direction in ("tx", "rx"):
         if (key := f"nvlink_{direction}") in gpu.values:
             yield Sample(BYTES, (*gpu.labels, direction), gpu.values[key] * _KIB)
-    if "fabric_state" in gpu.values:
-        yield Sample(FABRIC, gpu.labels, float(gpu.values["fabric_state"]))
+    for symbols, count in enumerate(gpu.values.get("nvlink_fec", ())):
+        yield Sample(CORRECTED, (*gpu.labels, str(symbols)), float(count))
+
+
+def _fields(labels: tuple[str, ...], link: Link) -> Iterator[Sample]:
+    fields = link.fields
+    if fields.get("speed"):
+        yield Sample(SPEED, labels, fields["speed"] * _SPEED)
+    for direction in ("tx", "rx"):
+        if direction in fields:
+            yield Sample(LINK_BYTES, (*labels, direction), float(fields[direction]))
+    for kind in _PORT_ERRORS:
+        if kind in fields:
+            yield Sample(PORT_ERRORS, (*labels, kind), float(fields[kind]))
+    for result in ("successful", "failed"):
+        if (key := f"recovery_{result}") in fields:
+            yield Sample(RECOVERIES, (*labels, result), float(fields[key]))
+    for kind in ("effective", "symbol"):
+        if (key := f"{kind}_ber") in fields:
+            yield Sample(BIT_ERRORS, (*labels, kind), bit_error_ratio(fields[key]))
+
+
+def bit_error_ratio(packed: int) -> float:
+    """The ratio in NVML's packing: bits 8 to 11 are the mantissa, bits 0 to 7 the negative power of ten."""
+    mantissa, power = packed >> 8 & 0xF, packed & 0xFF
+    return float(f"{mantissa}e-{power}")

@@ -19,7 +19,12 @@ THRESHOLD = gauge(
     "threshold",
 )
 MARGIN = gauge("stoker_gpu_temperature_margin_celsius", "Degrees left before the GPU slows down; 0 and below: it does")
-DESCS = (TEMPERATURE, THRESHOLD, MARGIN)
+MARGIN_THRESHOLD = gauge(
+    "stoker_gpu_temperature_margin_threshold_celsius",
+    "The margin at which the GPU shuts down, slows down, and what memory and chip stand in operation",
+    "threshold",
+)
+DESCS = (TEMPERATURE, THRESHOLD, MARGIN, MARGIN_THRESHOLD)
 
 _SENSORS = (("core", "temperature"), ("memory", "memory_temperature"))
 _THRESHOLDS = ("shutdown", "slowdown", "memory_max", "gpu_max")
@@ -34,5 +39,7 @@ def read(gpu: Gpu) -> Iterator[Sample]:
         value = gpu.static.get(f"threshold_{threshold}")
         if value:  # a threshold of 0 is one that the board does not have
             yield Sample(THRESHOLD, (*gpu.labels, threshold), float(value))
+        if (key := f"margin_{threshold}") in gpu.values:
+            yield Sample(MARGIN_THRESHOLD, (*gpu.labels, threshold), float(gpu.values[key]))
     if "margin" in gpu.values:
         yield Sample(MARGIN, gpu.labels, float(gpu.values["margin"]))

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 ACTIVE = gauge("stoker_gpu_throttle_active", "Whether clocks are held down for this reason at present", "reason")
 SECONDS = counter("stoker_gpu_throttle_seconds_total", "Time in which clocks were held down for this reason", "reason")
-DESCS = (ACTIVE, SECONDS)
+LIMITED = counter(
+    "stoker_gpu_clock_limited_seconds_total",
+    "Time in which clocks were below their highest for what is no throttling: the board's limit, too little work, "
+    "the voltage's reliability, applications' and base clocks",
+    "policy",
+)
+DESCS = (ACTIVE, SECONDS, LIMITED)
 
 REASONS = (
     ("idle", 0x01),
@@ -29,6 +35,7 @@ REASONS = (
 """Label and bit of nvmlClocksEventReasons."""
 
 _TIMES = ("sw_power_cap", "sync_boost", "sw_thermal", "hw_thermal", "hw_power_brake")
+_POLICIES = ("board_limit", "low_utilization", "reliability", "application_clocks", "base_clocks")
 _NANO = 1e9  # both the fields and nvmlDeviceGetViolationStatus count nanoseconds
 
 
@@ -46,3 +53,6 @@ def read(gpu: Gpu) -> Iterator[Sample]:
             value = gpu.values.get("throttle_thermal")  # older drivers have one counter for what is too hot
         if value is not None:
             yield Sample(SECONDS, (*gpu.labels, reason), value / _NANO)
+    for policy in _POLICIES:
+        if (key := f"violation_{policy}") in gpu.values:
+            yield Sample(LIMITED, (*gpu.labels, policy), gpu.values[key] / _NANO)

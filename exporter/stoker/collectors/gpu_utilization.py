@@ -42,5 +42,6 @@ def read(gpu: Gpu) -> Iterator[Sample]:
             yield Sample(ENGINE_BUSY, (*gpu.labels, engine), gpu.values[engine] / MOST_RATIO)
     if "utilization_span" in gpu.values:
         low, high = gpu.values["utilization_span"]
-        yield Sample(PEAK, gpu.labels, high / MOST_RATIO)
-        yield Sample(LOW, gpu.labels, low / MOST_RATIO)
+        if high <= MOST_RATIO:  # some drivers count in another unit, which nothing tells
+            yield Sample(PEAK, gpu.labels, high / MOST_RATIO)
+            yield Sample(LOW, gpu.labels, low / MOST_RATIO)

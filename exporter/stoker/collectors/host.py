@@ -6,19 +6,28 @@ import time
 from typing import TYPE_CHECKING
 
 from stoker.collectors import (
+    host_bond,
+    host_cgroup,
+    host_clock,
+    host_conntrack,
     host_cpu,
     host_disk,
+    host_files,
     host_filesystem,
     host_infiniband,
     host_info,
     host_load,
     host_memory,
+    host_memory_errors,
     host_network,
+    host_nvme,
     host_oom,
     host_pressure,
     host_processes,
+    host_raid,
     host_swap,
     host_temperature,
+    host_throttle,
 )
 from stoker.documents import nearest
 from stoker.documents.position import position_of
@@ -60,7 +69,16 @@ def host_collectors(
         host_pressure.HostPressure(host),
         host_oom.HostOom(host, clock),
         host_processes.HostProcesses(host, monotonic),
+        host_clock.HostClock(host),
+        host_cgroup.HostCgroup(host, monotonic),
+        host_files.HostFiles(host),
+        host_conntrack.HostConntrack(host),
+        host_bond.HostBond(host),
+        host_raid.HostRaid(host),
+        host_memory_errors.HostMemoryErrors(host),
+        host_throttle.HostThrottle(host, monotonic),
         host_temperature.HostTemperature(host),
+        host_nvme.HostNvme(host, monotonic),
         host_infiniband.HostInfiniband(host, monotonic),
         host_filesystem.HostFilesystem(host),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.collectors.collector import Reading
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from stoker.sources.host import Host
 
 UP = Desc("stoker_host_infiniband_up", Kind.GAUGE, "Whether the port is active", ("device", "port"))
+PHYSICAL = Desc(
+    "stoker_host_infiniband_physical_up",
+    Kind.GAUGE,
+    "Whether the port has a link to the other side, cable and all",
+    ("device", "port"),
+)
+RATE = Desc(
+    "stoker_host_infiniband_bytes_per_second",
+    Kind.GAUGE,
+    "Rate of the link in each direction, as both sides agreed on it",
+    ("device", "port"),
+)
 BYTES = Desc(
     "stoker_host_infiniband_bytes_total", Kind.COUNTER, "Bytes through the port", ("device", "port", "direction")
 )
@@ -53,6 +66,7 @@ _COUNTERS = (
 )
 
 _FOLDER = "class/infiniband"
+_RATE = re.compile(r"(\d+(?:\.\d+)?) Gb/sec")  # 400 Gb/sec (4X NDR), 2.5 Gb/sec (1X SDR)
 _NOT_SUPPORTED = frozenset({errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.ENODATA})
 _ASK_AGAIN = 3600.0
 """Seconds before a counter that the port does not have is asked for again: each refusal writes a line to the kernel's log."""
@@ -62,7 +76,7 @@ class HostInfiniband:
     """/sys/class/infiniband. A port or counter that cannot be read costs only itself."""
 
     name = "host_infiniband"
-    descs = (UP, BYTES, ERRORS)
+    descs = (UP, PHYSICAL, RATE, BYTES, ERRORS)
 
     def __init__(self, host: Host, monotonic: Callable[[], float]) -> None:
         self._host = host
@@ -92,6 +106,7 @@ class HostInfiniband:
         base = f"{_FOLDER}/{device}/ports/{port}"
         state = self._host.sysfs.value(f"{base}/state")  # 4: ACTIVE
         reading.samples.append(Sample(UP, (device, port), float(state.startswith("4:"))))
+        self._link(reading, device, port)
         now = self._monotonic()
         for counter in _COUNTERS:
             path = f"{base}/counters/{counter.file}"
@@ -111,3 +126,21 @@ class HostInfiniband:
                 )
             else:
                 self._refused[path] = now + _ASK_AGAIN  # N/A (no PMA)
+
+    def _link(self, reading: Reading, device: str, port: str) -> None:
+        """Physical state and rate; old drivers have neither file."""
+        base = f"{_FOLDER}/{device}/ports/{port}"
+        for file, desc in (("phys_state", PHYSICAL), ("rate", RATE)):
+            try:
+                text = self._host.sysfs.value(f"{base}/{file}")
+            except OSError as error:
+                if error.errno not in _NOT_SUPPORTED:
+                    reading.failures.append(f"port {device}/{port}: {file}: {error.strerror}")
+                continue
+            if desc is PHYSICAL:
+                value = float(text.startswith("5:"))  # 5: LinkUp
+            elif rate := _RATE.match(text):
+                value = float(rate[1]) * 1e9 / 8
+            else:
+                continue  # a port without a link has no rate on some drivers
+            reading.samples.append(Sample(desc, (device, port), value))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _LABELS = ("device",)
 RECEIVE_BYTES = Desc("stoker_host_network_receive_bytes_total", Kind.COUNTER, "Bytes received", _LABELS)
 TRANSMIT_BYTES = Desc("stoker_host_network_transmit_bytes_total", Kind.COUNTER, "Bytes transmitted", _LABELS)
+RECEIVE_PACKETS = Desc("stoker_host_network_receive_packets_total", Kind.COUNTER, "Packets received", _LABELS)
+TRANSMIT_PACKETS = Desc("stoker_host_network_transmit_packets_total", Kind.COUNTER, "Packets transmitted", _LABELS)
 RECEIVE_ERRORS = Desc(
     "stoker_host_network_receive_errors_total", Kind.COUNTER, "Packets received with an error", _LABELS
 )
@@ -31,7 +33,16 @@ class HostNetwork:
     """Every interface, the loopback and virtual ones included, as node_exporter shows them."""
 
     name = "host_network"
-    descs = (RECEIVE_BYTES, TRANSMIT_BYTES, RECEIVE_ERRORS, TRANSMIT_ERRORS, RECEIVE_DROPPED, TRANSMIT_DROPPED)
+    descs = (
+        RECEIVE_BYTES,
+        TRANSMIT_BYTES,
+        RECEIVE_PACKETS,
+        TRANSMIT_PACKETS,
+        RECEIVE_ERRORS,
+        TRANSMIT_ERRORS,
+        RECEIVE_DROPPED,
+        TRANSMIT_DROPPED,
+    )
 
     def __init__(self, host: Host) -> None:
         self._host = host

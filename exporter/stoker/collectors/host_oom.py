@@ -39,7 +39,7 @@ class HostOom:
     def collect(self) -> Reading:
         """Read once."""
         self._host.need_linux("the number of OOM kills")
-        kills = self._host.procfs.vmstat().get("oom_kill")
+        kills = self._host.procfs.events().get("oom_kill")
         if kills is None:
             raise UnavailableError("the kernel does not count OOM kills (Linux 4.13 and later does)")
         if self._before is not None and kills > self._before:

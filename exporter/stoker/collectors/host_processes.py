@@ -22,6 +22,8 @@ STUCK = Desc(
 
 _STATES = {"R": "running", "D": "blocked", "Z": "zombie"}
 _STUCK_AFTER = 60.0
+_KERNEL_EACH = 60.0
+"""Seconds between two looks at the kernel's own threads, which are most of what an idle machine lists."""
 
 
 class HostProcesses:
@@ -38,12 +40,16 @@ class HostProcesses:
         self._host = host
         self._monotonic = monotonic
         self._since: dict[Blocked, float] = {}
+        self._kernel_at = 0.0
 
     def collect(self) -> Reading:
         """Read once."""
         self._host.need_linux("the state of processes")
         now = self._monotonic()
-        processes = self._host.procfs.processes()
+        kernel = now >= self._kernel_at
+        processes = self._host.procfs.processes(kernel=kernel)
+        if kernel:
+            self._kernel_at = now + _KERNEL_EACH
         self._since = {blocked: self._since.get(blocked, now) for blocked in processes.blocked}
         stuck = sum(now - since > _STUCK_AFTER for since in self._since.values())
         counts = [

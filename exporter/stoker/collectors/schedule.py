@@ -1,6 +1,7 @@
 """Runs the collectors in the background, each with a deadline, and keeps what they last gave.
 
-One worker runs them in turn, once an interval. A collector that has not returned after `patience` keeps that worker for itself and a
+One worker runs them in turn, once an interval, without anybody waiting for each of them: that would cost more than what most of them
+read. A collector that has not returned after `patience` keeps that worker for itself and a
 fresh one goes on with the others, so a slow device delays nobody; past its deadline the collector counts as stuck until the call
 returns, and its late reading is thrown away. A collector whose call is under way is never called again, so there is at most
 one thread for each collector. Readings are kept by the workers and served under a lock that is only held to copy them:
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,6 +81,21 @@ class _Watched:
     failed_runs: int = 0
     call: Call[Reading] | None = None
     overdue: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """What one worker runs; everything under the schedule's lock.
+
+    Attributes:
+        todo: those that have not begun, which the next worker takes over when this one is left behind.
+        call: the one that is under way, or was last.
+        left: whether the worker is left behind with that call.
+    """
+
+    todo: deque[_Watched]
+    call: Call[Reading] | None = None
+    left: bool = False
 
 
 class Schedule:
@@ -208,20 +225,36 @@ class Schedule:
         self._retire()
 
     def _round(self) -> None:
-        """Give every collector that is not still running to a worker."""
+        """Have every collector run that is not still running, by one worker as long as none of them is slow."""
         self._judge_deadlines()
         patience = min(PATIENCE, self._deadline)
-        for watched in self._watched:
-            if self._stopped.is_set():
-                return
-            if watched.call is not None:
-                continue
+        todo = deque(watched for watched in self._watched if watched.call is None)
+        while todo and not self._stopped.is_set():
             self._worker = self._worker or Worker("collector", self._monotonic)
-            with self._lock:  # the worker may be done before it is noted that it was asked
-                call = watched.call = self._worker.give(watched.collector.collect, partial(self._keep, watched))
-            if not self._wait(call.done, patience):
-                self._retire()
+            turn = _Turn(todo)
+            whole = self._worker.give(partial(self._run_all, turn))
+            seconds = patience
+            while not self._wait(whole.done, seconds):
+                with self._lock:
+                    call = turn.call
+                    spent = self._monotonic() - call.started if call is not None else 0.0
+                    turn.left = call is not None and spent >= patience
+                if turn.left:
+                    self._retire()
+                    break
+                seconds = patience - spent
         self._round_done.set()
+
+    def _run_all(self, turn: _Turn) -> None:
+        """Run what is to do until nothing is, or until the schedule no longer waits. Runs in the worker's thread."""
+        while not self._stopped.is_set():
+            with self._lock:
+                if turn.left or not turn.todo:
+                    return
+                watched = turn.todo.popleft()
+                call = Call(watched.collector.collect, partial(self._keep, watched), self._monotonic)
+                watched.call = turn.call = call
+            call.perform()
 
     def _retire(self) -> None:
         worker, self._worker = self._worker, None

@@ -35,6 +35,10 @@ class GpuSettings:
         "off", doc="Whether processes on a GPU carry their user as a label, as number or name."
     )
     deadline: Duration = setting(Duration(5), doc="How long one NVML call may take before its process is replaced.")
+    kubelet_socket: str = setting(
+        "/var/lib/kubelet/pod-resources/kubelet.sock",
+        doc="Where the kubelet says which pod has which GPU; where there is no such socket, only processes tell.",
+    )
     at: At = field(default_factory=At, compare=False, repr=False)
 
 
@@ -111,7 +115,11 @@ class SourceSettings:
     name: str = setting(doc="The label `source`; never a path.")
     files: tuple[str, ...] | None = setting(None, doc="Globs of files to follow; `**` crosses folders.")
     stdin: bool = setting(False, doc="Read standard input.")
-    kernel: KernelSettings | None = setting(None, doc="Read the kernel log: `{path: /dev/kmsg}`.")
+    kernel: bool | KernelSettings | None = setting(
+        None,
+        doc="Read the kernel log: `true` or `{path: /dev/kmsg}`. Without such a source there is one named `kernel` on a"
+        " machine with NVIDIA GPUs whose kernel log may be read; `false` switches it off.",
+    )
     journal: JournalSettings | None = setting(
         None, doc="Read the systemd journal through journalctl: `{units: [vllm.service]}`; `{}` for all of it."
     )

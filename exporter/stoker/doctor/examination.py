@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.config.load import state_dir
-from stoker.doctor import gpu, logs, machine, places, programs, servers
+from stoker.doctor import gpu, gpu_owners, logs, machine, places, programs, servers
 from stoker.documents import Problems
 from stoker.logs.formats_sources import formats_of
 from stoker.sources.machine import Machine
@@ -86,7 +86,10 @@ def _gpus(settings: Settings, here: Machine, env: Mapping[str, str]) -> Iterator
         if gate is not None:
             gate.close()
     yield from found
-    wanted = logs.kernel_wanted(settings, gpus=any("answering" in each.says for each in found))
+    answering = any("answering" in each.says for each in found)
+    if answering:
+        yield from gpu_owners.owners(settings, Path(here.proc))
+    wanted = logs.kernel_wanted(settings, gpus=answering)
     if wanted is not None:
         yield wanted
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from stoker.doctor.finding import Finding, State
 from stoker.doctor.logs_sent import without_files
 from stoker.errors import SourceError
+from stoker.logs.implied import DEVICE, kernel_named
 from stoker.logs.interpreter import Interpreter
+from stoker.logs.origins import kernel_path
 from stoker.sources.files_found import Globs
-from stoker.sources.kernel import KernelLog, is_device
+from stoker.sources.kernel import KernelLog, can_read, is_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 _TAIL = 256 << 10
 _FEW = 20
-_KERNEL = "`- {name: kernel, kernel: {}}` under `sources:`"
+_KERNEL = "`- {name: kernel, kernel: {path: /var/log/kern.log}}` under `sources:`"
+_OPEN = "run as root or with CAP_SYSLOG; in a container, give it /dev/kmsg"
 
 
 def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Iterator[Finding]:
@@ -30,8 +33,11 @@ def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Itera
         yield Finding("logs", State.ABSENT, "no sources in the settings")
     for source in settings.sources:
         topic = f"source {source.name}"
+        if source.kernel is False:
+            yield Finding(topic, State.ABSENT, "switched off: the kernel log is not read")
+            continue
         if source.kernel is not None:
-            path = str(source.kernel.path)
+            path = kernel_path(source.kernel)
             if is_device(path):
                 yield kernel(path, topic)
                 continue
@@ -47,7 +53,8 @@ def sources(settings: Settings, formats: Mapping[str, CompiledFormats]) -> Itera
         else:
             yield without_files(topic, source)
             continue
-        yield _files(topic, patterns, settings, formats.get(str(source.name)))
+        made = formats.get(str(source.name))
+        yield _files(topic, patterns, settings, made, silent=source.kernel is not None)
 
 
 def kernel(path: str, topic: str) -> Finding:
@@ -56,22 +63,30 @@ def kernel(path: str, topic: str) -> Finding:
     try:
         records = sum(1 for _ in log.turn())
     except SourceError as error:
-        right = "run as root or with CAP_SYSLOG; in a container, give it /dev/kmsg"
-        return Finding(topic, State.BROKEN, f"{error}: XIDs and other kernel lines are not seen", right)
+        return Finding(topic, State.BROKEN, f"{error}: XIDs and other kernel lines are not seen", _OPEN)
     finally:
         log.close()
     return Finding(topic, State.OK, f"{path} can be read, {records} records of this boot")
 
 
-def kernel_wanted(settings: Settings, *, gpus: bool) -> Finding | None:
-    """A machine with GPUs whose kernel log nobody reads: its XIDs stay unseen."""
-    if not gpus or any(source.kernel is not None for source in settings.sources):
+def kernel_wanted(settings: Settings, *, gpus: bool, device: str = DEVICE) -> Finding | None:
+    """On a machine with GPUs whose settings say nothing of the kernel log: whether it is read all the same."""
+    if not gpus or kernel_named(settings):
         return None
-    says = "no source reads the kernel log, so XIDs are not counted and GpuXidCritical cannot fire"
-    return Finding("kernel log", State.DEGRADED, says, f"add {_KERNEL}")
+    topic = "kernel log"
+    if can_read(device):
+        return Finding(topic, State.OK, f"{device} is read, as on every machine with GPUs")
+    says = (
+        f"{device} may not be read: of XIDs only NVML's events are seen, without those before the start, without how bad an"
+        " NVLink error is, and without NVSwitches"
+    )
+    return Finding(topic, State.DEGRADED, says, f"{_OPEN}; or have another source with the kernel's lines: {_KERNEL}")
 
 
-def _files(topic: str, patterns: tuple[str, ...], settings: Settings, formats: CompiledFormats | None) -> Finding:
+def _files(
+    topic: str, patterns: tuple[str, ...], settings: Settings, formats: CompiledFormats | None, *, silent: bool
+) -> Finding:
+    """What is said of files; `silent` of lines that need not say anything, as the kernel's do while all is well."""
     paths = Globs(patterns).paths(time.monotonic())
     if not paths:
         return Finding(topic, State.DEGRADED, f"nothing matches {', '.join(patterns)} now", _reach(patterns))
@@ -101,6 +116,8 @@ def _files(topic: str, patterns: tuple[str, ...], settings: Settings, formats: C
     says = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
     if not lines:
         return Finding(topic, State.OK, f"{says}, empty so far")
+    if not understood and silent:
+        return Finding(topic, State.OK, f"{says}; none of the last {lines} lines tells of a fault")
     if not understood:
         right = f"`stoker parse {paths[0]}` shows what its lines look like; formats of your own go under `pack: {{formats: …}}`"
         return Finding(topic, State.DEGRADED, f"{says}, and none of the last {lines} lines is understood", right)

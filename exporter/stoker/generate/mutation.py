@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.documents import Position, Problem, Text, parse_duration, write_yaml
 from stoker.generate.mutants import Mutant, mutants
-from stoker.generate.rule_tests import alert_tests, evaluation, recordings_needed
+from stoker.generate.rule_tests import alert_tests, evaluation, lasts, recordings_needed
 from stoker.generate.rules import alert_rules, recording_group
 from stoker.sources import programs
 from stoker.spec.analysis import recorded_labels
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stoker.spec.kinds import KindAlert
     from stoker.spec.pack import Domain, Pack
 
-_LONG = 2 * 3600.0
+_EACH_MINUTE = "1m"
 _COARSE = "5m"
 _FIRST_ROUND = 200.0
 _Tried = tuple[dict[str, Any], Mutant]
@@ -62,7 +62,7 @@ def mutate(pack: Pack, only: Sequence[str] = (), workers: int = 2) -> list[Verdi
 
 
 def _cost(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> float:
-    return sum(_lasts(test) for test in alert_tests(name, alert, domain, pack))
+    return sum(lasts(test) for test in alert_tests(name, alert, domain, pack))
 
 
 def judge(name: str, alert: KindAlert, domain: Domain, pack: Pack) -> Verdict:
@@ -106,7 +106,7 @@ class Paced(NamedTuple):
     @property
     def evaluations(self) -> float:
         """How often the rules are evaluated."""
-        return _lasts(self.test) / (parse_duration(self.pace) or 1.0)
+        return lasts(self.test) / (parse_duration(self.pace) or 1.0)
 
 
 def rounds(tests: Sequence[Paced]) -> Iterator[list[Paced]]:
@@ -121,10 +121,6 @@ def rounds(tests: Sequence[Paced]) -> Iterator[list[Paced]]:
         cost += each.evaluations
     if gathered:
         yield gathered
-
-
-def _lasts(test: dict[str, Any]) -> float:
-    return max((parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]), default=0.0)
 
 
 class _Stand:
@@ -142,11 +138,12 @@ class _Stand:
 
         One that goes on for hours need not cost an evaluation each minute, if the rules as they are pass it with fewer.
         """
-        if _lasts(test) > _LONG:
+        usual = evaluation([test])
+        if usual == _EACH_MINUTE:
             killed, _ = self.noticed([Paced(test, _COARSE)], everything)
             if not killed:
                 return _COARSE
-        return evaluation([test])
+        return usual
 
     def noticed(self, tests: Sequence[Paced], tried: dict[int, _Tried]) -> tuple[set[int], str]:
         """The numbers of the mutants that these tests notice, and what promtool said."""

@@ -40,7 +40,7 @@ def reference(pack: Pack) -> Iterator[Artifact]:
     """docs/reference/{metrics,alerts,configuration,spec,xid}.md."""
     yield Artifact("docs/reference/metrics.md", metrics(pack))
     yield Artifact("docs/reference/alerts.md", alerts(pack))
-    yield Artifact("docs/reference/xid.md", xids(shipped_xids()))
+    yield Artifact("docs/reference/xid.md", xids(pack.xids or shipped_xids()))
     tables = [*_tables(Settings, "stoker.yaml"), *_tables(UserPack, "pack"), *_tables(NotifySpec, "notify")]
     yield Artifact("docs/reference/configuration.md", _page("Configuration: stoker.yaml", tables))
     spec = [*_tables(DomainSpec, "A domain file"), *_tables(FormatsFile, "A file of log formats")]
@@ -79,22 +79,24 @@ def alerts(pack: Pack) -> str:
     return _page("Alerts", lines)
 
 
-_WORTH = {"by_line": "by its line", "always": "always"}
+_WORTH = {"by_line": "by its line"}
 
 
 def xids(table: XidTable) -> str:
     """Every XID and SXID that the pack knows."""
     lines = [f"Source: {table.about}", "", "## GPUs (XID)", ""]
     lines += [
-        "| code | class | what happened | NVIDIA's immediate action | what to do |",
-        "| --- | --- | --- | --- | --- |",
+        "| code | class | what happened | NVIDIA's immediate action | what to do | where others disagree |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for code, xid in sorted(table.xids.items(), key=lambda item: int(item[0])):
-        lines.append(f"| {code} | {_WORTH.get(xid.class_, xid.class_)} | {xid.meaning} | {xid.action} | {xid.do} |")
+        lines.append(
+            f"| {code} | {_WORTH.get(xid.class_, xid.class_)} | {xid.meaning} | {xid.action} | {xid.do} | {xid.others} |"
+        )
     lines += ["", "A code that is not listed is a warning.", "", "## NVSwitches (SXID)", ""]
     lines += ["| code | fatal | what happened | what to do |", "| --- | --- | --- | --- |"]
     for code, sxid in sorted(table.sxids.items(), key=lambda item: int(item[0])):
-        lines.append(f"| {code} | {_WORTH[sxid.fatal]} | {sxid.meaning} | {sxid.do} |")
+        lines.append(f"| {code} | {_WORTH.get(sxid.fatal, sxid.fatal)} | {sxid.meaning} | {sxid.do} |")
     return _page("GPU error codes", lines)
 
 

@@ -25,37 +25,59 @@ if TYPE_CHECKING:
     from stoker.spec.pack import Domain, Pack
 
 _LONG = 7200.0
+_DAYS = 2 * 86400.0
+_HOUR = 3600.0
+
+
+def lasts(test: dict[str, Any]) -> float:
+    """Seconds until a test's last question."""
+    return max((parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]), default=0.0)
+
+
+def _hourly(test: dict[str, Any]) -> bool:
+    """Whether a test goes on for days, and nothing in it happens or is asked but at full hours."""
+    times = [parse_duration(check["eval_time"]) or 0.0 for check in test["promql_expr_test"]]
+    return lasts(test) > _DAYS and not any(each % _HOUR for each in (*times, parse_duration(test["interval"]) or 1.0))
 
 
 def evaluation(tests: Sequence[dict[str, Any]]) -> str:
-    """How often rules are evaluated in a file of tests: each 15 s, each minute where a test goes on for hours."""
-    times = [parse_duration(check["eval_time"]) or 0.0 for test in tests for check in test["promql_expr_test"]]
-    return "1m" if max(times, default=0.0) > _LONG else "15s"
+    """How often rules are evaluated in a file of tests: each 15 s, each minute where a test goes on for hours, each hour where all do for days."""
+    if tests and all(map(_hourly, tests)):
+        return "1h"
+    return "1m" if max(map(lasts, tests), default=0.0) > _LONG else "15s"
 
 
 def rule_tests(pack: Pack) -> Iterator[Artifact]:
-    """rules/tests/<domain>.yml."""
+    """rules/tests/<domain>.yml; what goes on for days is in <domain>-days.yml, since a file has one pace for all of its tests."""
     for domain in pack.domains.values():
-        document = test_document(domain, pack)
-        if document["tests"]:
-            text = write_yaml(document, head(f"Rule tests of {domain.name}, for promtool.", domain.name))
-            yield Artifact(f"rules/tests/{domain.name}.yml", text)
+        every = _tests(domain, pack)
+        for suffix, tests in (
+            ("", [test for test in every if not _hourly(test)]),
+            ("-days", [test for test in every if _hourly(test)]),
+        ):
+            if tests:
+                document = test_document(domain, pack, tests)
+                text = write_yaml(document, head(f"Rule tests of {domain.name}, for promtool.", domain.name))
+                yield Artifact(f"rules/tests/{domain.name}{suffix}.yml", text)
 
 
-def test_document(domain: Domain, pack: Pack) -> dict[str, object]:
-    """The whole file."""
-    tests = [
+def _tests(domain: Domain, pack: Pack) -> list[dict[str, Any]]:
+    return [
         test
         for name, alert in domain.alerts.items()
         if alert.enabled
         for test in alert_tests(name, alert, domain, pack)
     ]
+
+
+def test_document(domain: Domain, pack: Pack, tests: Sequence[dict[str, Any]]) -> dict[str, object]:
+    """A whole file."""
     needed = recordings_needed(domain, pack)
     return {
         "rule_files": [*(f"../recording/{each}.yml" for each in needed), f"../alerts/{domain.name}.yml"],
         "evaluation_interval": evaluation(tests),
         "group_eval_order": [*(f"stoker-{each}-record" for each in needed), f"stoker-{domain.name}"],
-        "tests": tests,
+        "tests": list(tests),
     }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stoker.config.settings import Settings, SourceSettings
     from stoker.logs.formats import CompiledFormats
+    from stoker.logs.gpu_events import GpuEvents
     from stoker.logs.store_runs import Watch
     from stoker.metrics import Desc
     from stoker.spec.metric import MetricSpec
@@ -37,6 +38,10 @@ _ANSWER_AFTER = 1.0
 """Seconds after a save at which those who wait for the next one get it at the latest."""
 _EXPIRE_EVERY = 10.0
 _STOP = 1.5
+_FIRST_LOOK = 15.0
+"""Seconds that the kernel's log waits for the first look at the GPUs, which a driver that hangs never ends."""
+_EVENTS = "(events)"
+"""Among the names of sources that fail; none has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class LogEngine:
         descs: the catalogue.
         watches: makes the detectors of a family of metrics (`stoker_train_`, `stoker_serve_`) for a source.
         identify: index and uuid of the GPU at a PCI address (`0000:91:00.0`), where it is known.
+        events: tells of XIDs, beside the lines; None where nothing does.
+        gpus_known: whether the GPUs were looked at; the kernel's log, which names them by address, waits for that a while.
         find: makes what finds the files of a source that has no globs.
         folder: where the state is kept; None keeps it in memory.
         host: of this machine, for the names of runs.
@@ -90,6 +97,8 @@ class LogEngine:
         *,
         watches: Mapping[str, Callable[[SourceSettings], Watch]],
         identify: Callable[[str], tuple[str, str] | None] = lambda _: None,
+        events: GpuEvents | None = None,
+        gpus_known: Callable[[], bool] = lambda: True,
         find: FindFiles = lambda *_: None,
         folder: Path | None,
         host: str,
@@ -126,6 +135,9 @@ class LogEngine:
             ]
 
         self._build = build
+        self._events = events
+        self._gpus_known = gpus_known
+        self._began = steady()
         self._store, self._sources = build()
         self._settings = {str(each.name): each for each in settings.sources}
         self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
@@ -164,6 +176,7 @@ class LogEngine:
         for source in self._sources:
             if source.origin.pushed:  # what has come would not come again
                 self._turn(source, self._steady())
+        self._turn_events()
         self.save()
         self._answer()
         for source in self._sources:
@@ -194,11 +207,18 @@ class LogEngine:
             steady: seconds of the steady clock.
             whole: whether all of them are looked at, or only those that others push to.
         """
+        read = []
         for source in self._sources:
             if self._stopping.is_set():
                 break
-            if whole or source.origin.pushed:
+            if (whole or source.origin.pushed) and not self._too_early(source, steady):
                 self._turn(source, steady)
+                if not source.behind and not source.says:
+                    read.append(source.name)
+        self._turn_events()
+        behind = any(source.behind for source in self._sources)
+        with self._lock:
+            self._store.looked(read, self._clock())
         if steady - self._expired_at >= _EXPIRE_EVERY:
             self._expired_at = steady
             with self._lock:
@@ -211,20 +231,23 @@ class LogEngine:
             self._saved_at, self._opened = steady, opened
             self.save()
             self._answer()
-        return any(source.behind for source in self._sources)
+        return behind
 
     def _answers_due(self) -> float:
         """When those who wait for what they pushed to be saved have to get their answer, by the steady clock.
 
         Whoever comes meanwhile is answered by the same save; the more a save costs, the more are answered together.
         """
-        if not any(source.origin.waiting for source in self._sources):
+        unsaved = self._events is not None and self._events.unsaved
+        if not unsaved and not any(source.origin.waiting for source in self._sources):
             return math.inf
         return self._saved_at + min(_ANSWER_COST * self._save_took, _ANSWER_AFTER)
 
     def _answer(self) -> None:
         """Tell those who wait. A folder that cannot be written costs durability, as everywhere, not the answer."""
         if not self._abandoned:
+            if self._events is not None:
+                self._events.saved()
             for source in self._sources:
                 source.origin.saved()
 
@@ -248,6 +271,24 @@ class LogEngine:
         else:
             self._failing.discard(source.name)
 
+    def _too_early(self, source: Source, steady: float) -> bool:
+        """Whether a source waits for the names of the GPUs that its lines are about."""
+        return bool(source.settings.kernel) and steady - self._began < _FIRST_LOOK and not self._gpus_known()
+
+    def _turn_events(self) -> None:
+        """After the sources, so that a line of the same XID has spoken already."""
+        if self._events is None:
+            return
+        try:
+            with self._lock:
+                self._events.turn(self._store, self._clock())
+        except Exception:  # as with a source
+            if _EVENTS not in self._failing:
+                log.exception("events of GPUs failed")
+            self._failing.add(_EVENTS)
+        else:
+            self._failing.discard(_EVENTS)
+
     def restore(self) -> None:
         """Take over what was saved; what does not fit is set aside."""
         kept = self._state.load()
@@ -258,6 +299,8 @@ class LogEngine:
                 if source.name in kept["sources"]:
                     source.restore(kept["sources"][source.name])
             self._store.restore(kept["store"], self._settings)
+            if self._events is not None:
+                self._events.restore(kept.get("events", ()))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._state.set_aside(repr(error))
             self._store, self._sources = (
@@ -277,6 +320,7 @@ class LogEngine:
             "saved": self._clock(),
             "sources": {source.name: source.state() for source in self._sources},
             "store": self._store.state(),
+            "events": self._events.state() if self._events is not None else [],
         }
         done = self._state.save(whole)
         if done:
@@ -286,7 +330,7 @@ class LogEngine:
 
     def _marks(self) -> tuple[int, ...]:
         """Numbers that change with everything that is saved."""
-        marks = [self._store.age]
+        marks = [self._store.mark, self._events.mark if self._events is not None else 0]
         for source in self._sources:
             marks += [source.totals.bytes, source.totals.lines, source.totals.errors.total(), source.files]
             marks += [source.rotations, source.truncations, source.origin.mark]

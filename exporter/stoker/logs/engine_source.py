@@ -90,6 +90,8 @@ class Source:
         self._host = host
         self._zone = ZoneInfo(str(settings.timezone)) if settings.timezone else None
         self._gaps = LongestGap()
+        # a kernel that says nothing, or nothing that concerns anybody, is well: there is nothing to compare with
+        self._expected = not settings.kernel
         self._alive_line: float | None = None
         if settings.runs is None and settings.kernel is None:  # in which few lines, if any, are of a user's format
             store.expect(self.name, self.totals.errors)
@@ -220,7 +222,8 @@ class Source:
         yield Sample(own.LOG_LINES, (name,), totals.lines)
         yield Sample(own.LOG_BYTES, (name,), totals.bytes)
         for format_name, count in totals.matched.items():
-            yield Sample(own.LOG_MATCHED, (name, format_name), count)
+            if self._expected or format_name != "none":
+                yield Sample(own.LOG_MATCHED, (name, format_name), count)
         for reason, count in dict(totals.errors).items():
             yield Sample(own.LOG_ERRORS, (name, reason), count)
         if self._looked or self.says:  # before the first turn has ended nobody knows how much there is to read
@@ -233,7 +236,7 @@ class Source:
         if totals.last_line is not None:
             yield Sample(own.LOG_LAST_LINE, (name,), totals.last_line)
         longest = self._gaps.longest(now)
-        if longest is not None:
+        if longest is not None and self._expected:
             yield Sample(own.LOG_GAP_MAX, (name,), longest)
 
     def state(self) -> dict[str, Any]:

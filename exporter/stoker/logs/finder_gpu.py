@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from stoker.logs.identity import Identity, decimal, identify, job_of
 from stoker.metrics import Sample, own
-from stoker.sources.outputs import KINDS, Output, device_users, environment, outputs, shares_output, unit
+from stoker.sources.control_groups import groups
+from stoker.sources.outputs import KINDS, Output, device_users, environment, outputs, shares_output
 from stoker.sources.processes import process
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class GpuOutputsFinder:
         if output.path not in self._files:
             job = job_of(environment(pid, self._procfs))
             rank = "" if shares_output(pid, output.file, self._procfs) else decimal(job.rank)
-            self._files[output.path] = _Found(job.run or unit(pid, self._procfs), rank, now)
+            self._files[output.path] = _Found(job.run or groups(pid, self._procfs).unit, rank, now)
             log.info("output of a process on a GPU found pid=%d path=%s", pid, output.path)
         self._files[output.path].seen = now
 

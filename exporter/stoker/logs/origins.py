@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stoker.config.settings import KernelSettings
 from stoker.logs.origin_files import Files
 from stoker.logs.origin_found import Found
 from stoker.logs.origin_ingest import Ingest
@@ -34,7 +35,7 @@ def origin_of(intake: Intake, errors: Counter[str], finder: Finder | None = None
     if finder is not None:
         return Found(intake, finder, errors)
     if settings.kernel is not None:
-        path = str(settings.kernel.path)
+        path = kernel_path(settings.kernel)
         if is_device(path):
             return Kernel(path, intake.clock)
         # the kernel's file is history since boot, as the device is
@@ -51,3 +52,8 @@ def origin_of(intake: Intake, errors: Counter[str], finder: Finder | None = None
         return Stdin()
     patterns = tuple(str(each) for each in settings.files or ())
     return Files(Follower(patterns, from_beginning=settings.from_ == "beginning", errors=errors))
+
+
+def kernel_path(settings: bool | KernelSettings) -> str:  # noqa: FBT001 - as stoker.yaml has it
+    """Where the kernel's log is."""
+    return str(settings.path if isinstance(settings, KernelSettings) else KernelSettings().path)

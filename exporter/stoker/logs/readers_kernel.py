@@ -6,22 +6,39 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from stoker.logs.finding import Finding
+from stoker.spec.xid import sxid_severity
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Keys
     from stoker.logs.lines import Line
 
+# NVRM: GPU at PCI:0000:91:00: GPU-b6c3b2be-c55b-d076-fa0e-d464e4c7e08b
 _UUID = re.compile(r"NVRM: GPU at PCI:([0-9a-fA-F:.]+): (GPU-[0-9a-f-]{36})")
+# NVRM: Xid (PCI:0000:01:00 GPU-I:05 GPU-CI:00): 94, pid=7194, name=python, Contained: ...; before driver 319 without PCI:
 _XID = re.compile(
     r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]{4,8}:[0-9a-fA-F:.]+)(?: GPU-I:\d+)?(?: GPU-CI:\d+)?\): (\d+)(?:, (.*))?"
 )
+# NVRM: GPU 0000:91:00.0: GPU has fallen off the bus.
 _OFF_BUS = re.compile(r"NVRM: GPU ([0-9a-fA-F]{4,8}:[0-9a-fA-F:.]+): GPU has fallen off the bus")
+# NVRM: The NVIDIA GPU 0000:18:00.0, and on the lines that follow: fallen off the bus and is not responding to commands.
 _OFF_BUS_LONG = re.compile(r"NVRM: The NVIDIA GPU ([0-9a-fA-F]{4,8}:[0-9a-fA-F:.]+)")
-_SXID = re.compile(r"nvidia-nvswitch(\d+): SXid \(PCI:[0-9a-fA-F:.]+\): (\d+), (Fatal|Non-fatal),", re.IGNORECASE)
+# nvidia-nvswitch3: SXid (PCI:0000:05:00.0): 12028, Non-fatal, Link 32 egress non-posted PRIV error (First)
+# of the lines about the same event that follow, one begins with "Severity", the other with "Data"
+_SXID = re.compile(
+    r"nvidia-nvswitch(\d+): SXid \(PCI:[0-9a-fA-F:.]+\): (\d+), (?!Severity\b|Data\b)(Fatal\b|Non-fatal\b)?",
+    re.IGNORECASE,
+)
 _ACTION = re.compile(r"changed from .* to 0x[0-9a-f]+ \(([^)]*)\)", re.IGNORECASE)
+_SAYS_FATAL = re.compile(r"\bFatal\b")
 _FELL_OFF = "79"
 _RECOVERY = "154"
+_NVLINK5 = frozenset(map(str, range(144, 151)))
 _TOGETHER = 50
+"""Lines within which the retellings of one event stand."""
+_HIGHEST = 1023
+"""A number above this is none of NVIDIA's: all of those share one label, so that lines cannot make series without end."""
+_HIGHEST_SXID = 99_999
+_OTHER = "other"
 
 
 class KernelReader:
@@ -32,7 +49,7 @@ class KernelReader:
     def __init__(self, keys: Keys) -> None:
         del keys
         self._uuids: dict[str, str] = {}
-        self._off: dict[str, int] = {}
+        self._off: dict[str, tuple[int, bool]] = {}
         self._losing = ""
 
     @property
@@ -48,7 +65,7 @@ class KernelReader:
             self._uuids[normal_pci(match[1])] = match[2]
             return []
         if match := _XID.search(text):
-            return self._xid(normal_pci(match[1]), match[2], match[3] or "", line.number)
+            return self._xid(normal_pci(match[1]), code_label(match[2]), match[3] or "", line.number)
         if match := _OFF_BUS.search(text):
             return self._off_bus(normal_pci(match[1]), line.number)
         if match := _OFF_BUS_LONG.search(text):
@@ -58,31 +75,57 @@ class KernelReader:
             lost, self._losing = self._losing, ""
             return self._off_bus(lost, line.number)
         if match := _SXID.search(text):
-            severity = "fatal" if match[3].lower() == "fatal" else "non_fatal"
-            labels = {"switch": match[1], "sxid": match[2], "severity": severity}
-            return [Finding("inc", "stoker_nvswitch_sxid_errors_total", labels, 1.0, line.number)]
+            return [_sxid(match[1], code_label(match[2], _HIGHEST_SXID), match[3] or "", line.number)]
         return None
 
     def _xid(self, pci: str, xid: str, says: str, line: int) -> list[Finding]:
         if xid == _FELL_OFF:
-            if line - self._off.get(pci, -_TOGETHER) < _TOGETHER:
+            before, numbered = self._off.get(pci, (-_TOGETHER, True))
+            self._off[pci] = (line, True)
+            if not numbered and line - before < _TOGETHER:
                 return []
-            self._off[pci] = line
+        return [self._finding(pci, xid, says, line)]
+
+    def _off_bus(self, pci: str, line: int) -> list[Finding]:
+        """The bus drop without a number: one of its own, unless it was told just before."""
+        before, numbered = self._off.get(pci, (-_TOGETHER, False))
+        if line - before < _TOGETHER:
+            self._off[pci] = (line, numbered)
+            return []
+        self._off[pci] = (line, False)
+        return [self._finding(pci, _FELL_OFF, "", line)]
+
+    def _finding(self, pci: str, xid: str, says: str, line: int) -> Finding:
         labels = {"xid": xid, "pci_bus_id": pci}
         if pci in self._uuids:
             labels["uuid"] = self._uuids[pci]
         if severity := _severity(xid, says):
             labels["severity"] = severity
-        return [Finding("inc", "stoker_gpu_xid_errors_total", labels, 1.0, line)]
+        return Finding("inc", "stoker_gpu_xid_errors_total", labels, 1.0, line)
 
-    def _off_bus(self, pci: str, line: int) -> list[Finding]:
-        return self._xid(pci, _FELL_OFF, "", line)
+
+def _sxid(switch: str, sxid: str, severity: str, line: int) -> Finding:
+    """An NVSwitch's error; the table tells how bad it is where the line does not."""
+    worth = severity.lower().replace("-", "_") or sxid_severity(sxid)
+    labels = {"switch": switch, "sxid": sxid, "severity": worth}
+    return Finding("inc", "stoker_nvswitch_sxid_errors_total", labels, 1.0, line)
+
+
+def line_tells(xid: str) -> bool:
+    """Whether the line of this code says how bad it is, which NVML's event of it does not."""
+    return xid in _NVLINK5 or xid == _RECOVERY
+
+
+def code_label(text: str, highest: int = _HIGHEST) -> str:
+    """A code as a label: decimal, without leading zeros; `other` for what is none of NVIDIA's."""
+    digits = text.lstrip("0") or "0"
+    return digits if len(digits) <= len(str(highest)) and int(digits) <= highest else _OTHER
 
 
 def _severity(xid: str, says: str) -> str:
     """Where the line itself says how bad it is: NVLink 5 (144 to 150) and a changed recovery action (154)."""
-    if 144 <= int(xid) <= 150:  # noqa: PLR2004 - NVIDIA's numbers of NVLink 5
-        return "fatal" if re.search(r"\bFatal\b", says) else "non_fatal"
+    if xid in _NVLINK5:
+        return "fatal" if _SAYS_FATAL.search(says) else "non_fatal"
     if xid == _RECOVERY:
         match = _ACTION.search(says)
         return "non_fatal" if match and match[1].strip().lower() == "none" else "fatal"

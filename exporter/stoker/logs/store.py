@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.config.settings import SourceSettings
 from stoker.logs.identity import Identity, decimal, printable
+from stoker.logs.once import Once
 from stoker.logs.state import finite
 from stoker.logs.store_runs import Labels, Subject, Watch
 from stoker.logs.store_series import Buckets, Number, Series
-from stoker.logs.store_tables import FAMILIES, LAST_EVENT, Zero, zeros
+from stoker.logs.store_tables import FAMILIES, LAST_EVENT, ONCE, Zero, zeros
 from stoker.metrics import Desc, Kind, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from stoker.config.settings import Limits
-    from stoker.metrics import Observation, Target
+    from stoker.metrics import Observation
     from stoker.spec.metric import MetricSpec
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Store:
         self._settings: dict[str, SourceSettings] = {}
         self._parts: Counter[str] = Counter()
         self._zeros = {kind: tuple(zeros(kind, metrics, descs)) for kind in FAMILIES}
+        self._once = Once()
         self.age = 0
 
     def expect(self, source: str, errors: Counter[str]) -> None:
@@ -113,7 +115,7 @@ class Store:
         token = stream.token
         for observation in observations:
             target, value, when, _ = observation
-            slot: _Slot | None = target.slot if target.owner is token else self._slot(stream, target, now)
+            slot: _Slot | None = target.slot if target.owner is token else self._slot(stream, observation, now)
             if slot is None:
                 continue
             if not isfinite(value) or (value < 0 and target.op == "inc"):
@@ -144,13 +146,25 @@ class Store:
         if subject is not None:
             subject.seen = now
 
-    def _slot(self, stream: Stream, target: Target, now: float) -> _Slot | None:
-        """Find or make where such observations go; None when there is no room, or nothing of that name."""
+    @property
+    def mark(self) -> int:
+        """A number that changes with what is kept and not exposed."""
+        return self.age + self._once.changes
+
+    def looked(self, sources: Iterable[str], now: float) -> None:
+        """Everything that these sources have was read."""
+        self._once.looked(sources, now)
+
+    def _slot(self, stream: Stream, observation: Observation, now: float) -> _Slot | None:
+        """Find or make where such observations go; None when there is no room, nothing of that name, or it was told already."""
+        target = observation.target
         desc = self._descs.get(target.metric)
         if desc is None or not _fits(desc, target.op):
             stream.errors["unknown_metric"] += 1
             return None
         labels = self._labels(stream, desc, target.labels)
+        if desc.name in ONCE and not self._told_first(stream, desc, labels, observation, now):
+            return None
         subject = self._subject(stream, desc, labels, now)
         if subject is None and _about(desc):
             return None
@@ -176,6 +190,13 @@ class Store:
         if "uuid" not in desc.labels:
             target.owner, target.slot = stream.token, slot
         return slot
+
+    def _told_first(
+        self, stream: Stream, desc: Desc, labels: Mapping[str, str], observation: Observation, now: float
+    ) -> bool:
+        """Whether an event that several sources tell of is told for the first time."""
+        key = (desc.name, *(labels[name] for name in ONCE[desc.name]))
+        return self._once.first(str(stream.settings.name), key, labels.get("severity", ""), observation, now)
 
     def _labels(self, stream: Stream, desc: Desc, labels: Labels) -> dict[str, str]:
         """Label values by name, those of the line before those of the file."""
@@ -341,6 +362,7 @@ class Store:
                 for metric, table in self._series.items()
             },
             "labels": {metric: list(self._descs[metric].labels) for metric in self._series},
+            "once": self._once.state(),
             "subjects": (
                 {
                     "family": subject.family,
@@ -356,6 +378,7 @@ class Store:
 
     def restore(self, state: Mapping[str, Any], settings: Mapping[str, SourceSettings]) -> None:
         """Take over what `state` gave, as far as its metrics and sources still exist as they were."""
+        self._once.restore(state.get("once", {}), settings)
         for each in state["subjects"]:
             source = settings.get(each["source"])
             if source is None or each["family"] not in self._makers:

@@ -35,6 +35,13 @@ LAST_EVENT = {
 """Counter to the gauge with the time of its last event; both have the same labels."""
 
 
+ONCE = {
+    "stoker_gpu_xid_errors_total": ("uuid", "xid"),
+    "stoker_nvswitch_sxid_errors_total": ("switch", "sxid"),
+}
+"""Counters of events that several sources may tell of, to the labels by which it is the same thing that they tell of."""
+
+
 class Zero(NamedTuple):
     """A counter that exists before its first event.
 

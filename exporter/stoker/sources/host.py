@@ -1,21 +1,19 @@
-"""The gate to the machine itself: psutil where it is exact, /proc and /sys where it is not or has nothing.
+"""The gate to the machine itself: /proc and /sys on Linux, psutil elsewhere.
 
-psutil gives disk and network counters and the boot time everywhere, and the rest where there is no /proc. On Linux /proc is read for
-processor times (psutil numbers processors by position, which shifts when one goes offline), memory (it adds reclaimable slabs to the page cache,
-and gives 0 for what the kernel does not say) and swap traffic (it takes a page for 4 KiB).
+On Linux everything is read from /proc itself: psutil numbers processors by position, which shifts when one goes offline, adds reclaimable
+slabs to the page cache, gives 0 for what the kernel does not say, takes a page for 4 KiB, and costs several times as much. Elsewhere
+psutil gives what it can.
 """
 
 from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-import psutil
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.mounts import Mounts
-from stoker.sources.procfs import MODES, CpuTimes, Procfs
+from stoker.sources.procfs import MODES, CpuTimes, DiskCounts, NetworkCounts, Procfs
 from stoker.sources.pseudofile import read
 from stoker.sources.sysfs import Sysfs
 
@@ -26,27 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LINUX = sys.platform.startswith("linux")
-
-
-class DiskCounts(NamedTuple):
-    """What a block device did since boot; `io_seconds` is None where the system does not say."""
-
-    read_bytes: int
-    written_bytes: int
-    reads: int
-    writes: int
-    io_seconds: float | None
-
-
-class NetworkCounts(NamedTuple):
-    """What an interface did since it came up: bytes, and packets with errors or dropped."""
-
-    receive_bytes: int
-    transmit_bytes: int
-    receive_errors: int
-    transmit_errors: int
-    receive_dropped: int
-    transmit_dropped: int
 
 
 class Host:
@@ -101,26 +78,26 @@ class Host:
 
     def boot_time(self) -> float:
         """When the machine was booted, seconds since the epoch."""
-        return self._ask("boot time", psutil.boot_time)
+        return self.procfs.boot_time() if self.linux else self._ask("boot time", lambda psutil: psutil.boot_time())
 
     def cpu_times(self) -> CpuTimes:
         """Seconds in each mode of procfs.MODES, as many of them as the system has from the first on."""
         if self.linux:
             return self.procfs.cpu_times()
-        each = self._ask("processor times", lambda: psutil.cpu_times(percpu=True))
+        each = self._ask("processor times", lambda psutil: psutil.cpu_times(percpu=True))
         rows = [tuple(getattr(times, mode, 0.0) for mode in MODES[:4]) for times in each]
         return CpuTimes(tuple(map(sum, zip(*rows, strict=True))), {str(number): row for number, row in enumerate(rows)})
 
     def load(self) -> tuple[float, float, float]:
         """Load averages of 1, 5 and 15 minutes."""
-        return self.procfs.load() if self.linux else self._ask("load", psutil.getloadavg)
+        return self.procfs.load() if self.linux else self._ask("load", lambda psutil: psutil.getloadavg())
 
     def memory(self) -> dict[str, int]:
         """Bytes by the names of /proc/meminfo."""
         if self.linux:
             return self.procfs.memory()
-        virtual = self._ask("memory", psutil.virtual_memory)
-        swap = self._ask("swap", psutil.swap_memory)
+        virtual = self._ask("memory", lambda psutil: psutil.virtual_memory())
+        swap = self._ask("swap", lambda psutil: psutil.swap_memory())
         named = {"Cached": getattr(virtual, "cached", None), "Buffers": getattr(virtual, "buffers", None)}
         given = {name: value for name, value in named.items() if value is not None}
         base = {
@@ -135,15 +112,15 @@ class Host:
         """Bytes swapped in and out since boot."""
         if self.linux:
             return self.procfs.swapped()
-        swap = self._ask("swap", psutil.swap_memory)
+        swap = self._ask("swap", lambda psutil: psutil.swap_memory())
         return swap.sin, swap.sout
 
     def disks(self) -> dict[str, DiskCounts]:
         """Every block device, partitions included."""
         if self.linux:
-            self.procfs.has("diskstats")  # without it psutil would look into /sys, wherever ours is
+            return self.procfs.disks()
         # `nowrap` would keep every device ever seen; a counter that starts again is what Prometheus expects
-        found = self._ask("disks", lambda: psutil.disk_io_counters(perdisk=True, nowrap=False)) or {}
+        found = self._ask("disks", lambda psutil: psutil.disk_io_counters(perdisk=True, nowrap=False)) or {}
         return {
             name: DiskCounts(
                 one.read_bytes,
@@ -157,17 +134,30 @@ class Host:
 
     def networks(self) -> dict[str, NetworkCounts]:
         """Every interface, the loopback included."""
-        found = self._ask("networks", lambda: psutil.net_io_counters(pernic=True, nowrap=False))
+        if self.linux:
+            return self.procfs.networks()
+        found = self._ask("networks", lambda psutil: psutil.net_io_counters(pernic=True, nowrap=False))
         return {
-            name: NetworkCounts(one.bytes_recv, one.bytes_sent, one.errin, one.errout, one.dropin, one.dropout)
+            name: NetworkCounts(
+                one.bytes_recv,
+                one.bytes_sent,
+                one.packets_recv,
+                one.packets_sent,
+                one.errin,
+                one.errout,
+                one.dropin,
+                one.dropout,
+            )
             for name, one in found.items()
         }
 
-    def _ask(self, what: str, function: Callable[[], T]) -> T:
+    def _ask(self, what: str, function: Callable[[Any], T]) -> T:
         """Ask psutil, of this machine's /proc."""
+        import psutil  # noqa: PLC0415 - on Linux nothing needs it, and it takes two megabytes
+
         psutil.PROCFS_PATH = self.machine.proc
         try:
-            return function()
+            return function(psutil)
         except OSError as error:
             raise SourceError(f"{error.filename or what}: {error.strerror or error}") from error
         except NotImplementedError as error:

@@ -42,6 +42,17 @@ def is_device(path: str) -> bool:
         return path.startswith("/dev/")
 
 
+def can_read(path: str) -> bool:
+    """Whether the log device is there and open to us: that takes CAP_SYSLOG where `kernel.dmesg_restrict` is 1."""
+    if not is_device(path):
+        return False
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 def boot_id() -> str:
     """This boot's own number; empty where the system tells none."""
     try:

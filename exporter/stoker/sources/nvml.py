@@ -19,15 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.nvml_answers import live_gpu
+from stoker.sources.nvml_aside import Aside
+from stoker.sources.nvml_events import EVENT_CALLS
 from stoker.sources.nvml_known import KnownGpus
-from stoker.sources.nvml_lost import STARTING, EndedError, HungError, StartError
+from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
 from stoker.sources.nvml_pauses import Pauses
-from stoker.sources.nvml_process import NvmlProcess
+from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
+
+    from stoker.sources.nvml_events import XidEvent
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +40,10 @@ _LOOK_AGAIN = 3600.0
 _TRY_AGAIN = 30.0
 _RENEW_EVERY = 300.0
 _KEEP = 120.0
-_ROUND = 1.6
-"""After this many times the deadline of a call, a round in which calls hang leaves the rest of the GPUs to the next one."""
+_CALL = 0.6
+"""Of a look's time that one call may have, for that of the others to be enough."""
+_NO_EVENTS = 900.0
+"""Seconds without events after one of their calls was lost: the kernel's log has them too, and the readings do not need these calls."""
 
 
 @dataclass(slots=True)
@@ -48,7 +54,9 @@ class _Round:
         now: when it began.
         failures: what went wrong, one line each.
         paused: devices that are left out.
+        until: monotonic seconds of the machine at which it has to be over.
         read: what each device said.
+        system: what the child said of the machine.
         count: how many devices the driver sees.
         replaced: whether a child was lost through no call of its own and another one asked.
     """
@@ -56,13 +64,18 @@ class _Round:
     now: float
     failures: list[str]
     paused: set[int]
+    until: float
     read: dict[int, Gpu] = field(default_factory=dict)
+    system: dict[str, Any] = field(default_factory=dict)
     count: int = 0
     replaced: bool = False
 
 
 class NvmlGate:
     """All GPUs of this machine.
+
+    Attributes:
+        looked: whether a first look has ended, whatever it found.
 
     Args:
         sysfs: usually /sys.
@@ -72,6 +85,7 @@ class NvmlGate:
         monotonic: seconds that never go back; also of the pauses.
         env: the child's environment, and where NVIDIA_VISIBLE_DEVICES is looked up.
         deadline: seconds that one NVML call may take.
+        budget: seconds that one look may take when calls hang, if there was a look before it.
         process_user: `off`, `uid` or `name`: whether processes are told with their user.
         root: where /dev, and the files by which a container is known, are.
     """
@@ -86,6 +100,7 @@ class NvmlGate:
         monotonic: Callable[[], float] = time.monotonic,
         env: Mapping[str, str] | None = None,
         deadline: float = 5.0,
+        budget: float = 8.5,
         process_user: str = "off",
         root: Path = Path("/"),
     ) -> None:
@@ -95,6 +110,7 @@ class NvmlGate:
         self._monotonic = monotonic
         self._env = dict(os.environ if env is None else env)
         self._deadline = deadline
+        self._budget = budget
         self._known = KnownGpus({} if memory is None else memory)
         self._bus = Bus(sysfs, root, self._env)
         self._process = NvmlProcess(self._env, deadline)
@@ -102,12 +118,16 @@ class NvmlGate:
         self._closed = False
         self._errors: dict[ErrorKey, int] = {}
         self._pauses = Pauses()
+        self._aside = Aside()
+        self._slow: set[int] = set()
         self._blocked: tuple[float, str, str, object] | None = None
         self._driver: object = None
         self._renew_at = 0.0
         self._seen = 0
         self._last: tuple[float, Snapshot] | None = None
         self._missed: set[str] = set()
+        self._events_at = 0.0
+        self.looked = False
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
         """Look at all GPUs, or give a look that is at most `fresh` seconds old.
@@ -120,9 +140,20 @@ class NvmlGate:
             now = self._monotonic()
             if self._last is not None and fresh and now - self._last[0] <= fresh:
                 return self._last[1]
-            found = self._look(now)
+            try:
+                found = self._look(now)
+            finally:
+                self.looked = True
             self._last = (now, found)
             return found
+
+    def events(self) -> list[XidEvent]:
+        """The XIDs that NVML told since the last time, without looking; those that had no room are counted as an error."""
+        found = self._process.events.take()
+        if lost := sum(event.lost for event in found):
+            key = ErrorKey("", "", "nvmlEventSetWait_v2", "INSUFFICIENT_SIZE")
+            self._errors[key] = self._errors.get(key, 0) + lost
+        return found
 
     def processes(self) -> frozenset[int] | None:
         """Numbers of the processes on all GPUs as of the last look, without looking; None when that told nothing of them."""
@@ -143,7 +174,9 @@ class NvmlGate:
     def close(self) -> None:
         """End the child, within a second; a look that is under way fails."""
         self._closed = True
+        self._process.events.close()
         self._process.kill()
+        self._aside.kill()
         if self._lock.acquire(timeout=1.0):
             try:
                 self._process.end()
@@ -157,6 +190,7 @@ class NvmlGate:
             self._driver = driver
             self._blocked = None
             self._pauses.clear()
+            self._slow.clear()
             self._process.end()
         failures: list[str] = []
         devices: int | None = 0
@@ -197,8 +231,15 @@ class NvmlGate:
 
     def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu]]:
         """Ask the child, and its replacement when it is lost, until every device that is not paused was read."""
-        this = _Round(now, failures, self._pauses.at(now))
-        self._read_all(this)
+        # without a look before this one, a device that is not reached would count as gone: then all of them are tried
+        until = math.inf if self._before(now) is None else time.monotonic() + self._budget
+        # a device that hangs may cost a child for good: with no more of them to spare, only the others are read
+        paused = self._pauses.all() if self._process.left() >= MOST_LEFT else self._pauses.at(now)
+        this = _Round(now, failures, paused, until)
+        try:
+            self._read_all(this)
+        finally:
+            self._settle(this)
         if self._closed:
             raise SourceError("the gate to NVML is closed")
         read, paused = this.read, this.paused
@@ -218,7 +259,8 @@ class NvmlGate:
         for index, gpu in read.items():
             if not gpu.up and gpu.uuid in answering:
                 read[index] = Gpu(str(index), "", up=False)  # the one that was known at this index has moved
-        if any(not gpu.up for index, gpu in read.items() if index not in paused) and now >= self._renew_at:
+        down = any(not gpu.up for index, gpu in read.items() if index not in paused)
+        if down and now >= self._renew_at and self._process.left() < MOST_LEFT:
             # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
             self._renew_at = now + _RENEW_EVERY
             self._process.end()
@@ -230,18 +272,17 @@ class NvmlGate:
         return self._last[1] if self._last is not None and now - self._last[0] <= _KEEP else None
 
     def _read_all(self, this: _Round) -> None:
-        # without a look before this one, a device that is not reached would count as gone: then all of them are tried
-        until = math.inf if self._before(this.now) is None else time.monotonic() + self._deadline * _ROUND
         while not self._closed:
             worked = self._process.answered
             try:
-                this.count = self._collect(this.read, this.paused, this.failures)
+                self._collect(this)
+            except SlowError as slow:
+                self._aside.add(slow.index, self._process.set_aside())
             except (HungError, EndedError) as lost:
                 if self._closed:
                     return
                 if lost.index == STARTING and not worked and this.replaced:
                     raise  # twice it did not even get as far as NVML
-                log.warning("nvml: %s; its process is replaced", lost)
                 self._lost(lost, this)
             except StartError:
                 raise
@@ -251,11 +292,25 @@ class NvmlGate:
                 self._block(this.now, "nvmlInit", "TIMEOUT")
             else:
                 return
-            if self._blocked is not None or time.monotonic() >= until:
+            if self._blocked is not None or time.monotonic() >= this.until:
                 return
+
+    def _settle(self, this: _Round) -> None:
+        """Wait for the calls that took long."""
+        for index, outcome in self._aside.settle(this.until):
+            if isinstance(outcome, dict):
+                self._take(outcome, this)
+                self._slow.add(index)  # it is waited for from now on: each child that is set aside costs a start
+            elif not self._closed:
+                self._lost(outcome, this)
+
+    def _patience(self, index: int) -> float:
+        """How long a device is waited for before the others are read meanwhile."""
+        return math.inf if index in self._slow else self._aside.patience(min(self._deadline, self._budget * _CALL))
 
     def _lost(self, lost: HungError | EndedError, this: _Round) -> None:
         """Decide what a child that was lost costs."""
+        log.warning("nvml: %s; its process is replaced", lost)
         hung = isinstance(lost, HungError)
         call = "nvmlInit" if lost.index == STARTING else lost.call
         error = "TIMEOUT" if hung else "PROCESS_ENDED"
@@ -268,16 +323,24 @@ class NvmlGate:
             this.replaced = True  # somebody killed or stopped it: if another one works, nothing is missing
             return
         this.failures.append(str(lost))
-        if lost.index < 0:
+        if call in EVENT_CALLS:
+            self._events_at = this.now + _NO_EVENTS
+        elif lost.index < 0 and time.monotonic() >= this.until:
+            pass  # it had no time left, which says nothing about the library
+        elif lost.index < 0:
             self._block(this.now, call, error)
         else:
             self._pauses.begin(lost.index, this.now)
+            self._slow.discard(lost.index)
             this.paused.add(lost.index)
 
-    def _collect(self, read: dict[int, Gpu], paused: set[int], failures: list[str]) -> int:
-        """One request: put what each device answers into `read`; how many devices the driver sees."""
-        system: dict[str, Any] = {}
-        with closing(self._process.ask(paused | set(read))) as answers:
+    def _collect(self, this: _Round) -> None:
+        """One request for all that was not read yet."""
+        skip = this.paused | set(this.read) | self._aside.indices
+        disturbed = bool(self._aside.indices or this.failures)
+        until = this.until if disturbed else math.inf
+        events = self._monotonic() >= self._events_at
+        with closing(self._process.ask(skip, self._patience, until, events=events)) as answers:
             for answer in answers:
                 if "fatal" in answer:
                     call, error = answer["fatal"]
@@ -285,17 +348,24 @@ class NvmlGate:
                         self._count("", "", call, error)
                     self._block(self._monotonic(), call, error)
                 elif "count" in answer:
-                    system = answer
-                    if answer["count"] != self._seen:
-                        self._pauses.clear()  # they may have moved to other indices
-                    self._seen = int(answer["count"])
-                else:
-                    gpu = self._gpu(answer, system)
-                    read[int(answer["index"])] = gpu
+                    this.system = answer
+                    this.count = int(answer["count"])
                     for call, error in answer["errors"]:
-                        self._count(gpu.gpu, gpu.uuid, call, error)
-                        failures.append(f"GPU {gpu.gpu}: {call}: {error}")
-        return int(system.get("count", 0))
+                        self._count("", "", call, error)
+                    if this.count != self._seen:
+                        self._pauses.clear()  # they may have moved to other indices
+                        self._slow.clear()
+                    self._seen = this.count
+                else:
+                    self._take(answer, this)
+
+    def _take(self, answer: Mapping[str, Any], this: _Round) -> None:
+        """Note what a device answered."""
+        gpu = self._gpu(answer, this.system)
+        this.read[int(answer["index"])] = gpu
+        for call, error in answer["errors"]:
+            self._count(gpu.gpu, gpu.uuid, call, error)
+            this.failures.append(f"GPU {gpu.gpu}: {call}: {error}")
 
     def _gpu(self, answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
         index = str(answer["index"])

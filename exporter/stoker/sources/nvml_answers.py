@@ -32,7 +32,7 @@ def live_gpu(answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
         system: the child's first line: driver and cuda.
     """
     static = answer["static"]
-    mig = answer.get("mig")
+    mig, pending = answer.get("mig"), answer.get("mig_pending")
     pci = normal_address(static.get("pci", "")) or static.get("pci", "")
     info = {
         "name": str(static.get("name", "")),
@@ -52,12 +52,13 @@ def live_gpu(answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
         info=info,
         static=static,
         values=answer["values"],
-        links=tuple(Link(str(number), bool(state), errors) for number, state, errors in answer.get("links", ())),
+        links=tuple(Link(str(number), bool(state), *told) for number, state, *told in answer.get("links", ())),
         instances=tuple(
             Instance(_number(each["gpu_instance"]), _number(each["compute_instance"]), each["values"])
             for each in answer.get("instances", ())
         ),
         mig=None if mig is None else bool(mig),
+        mig_pending=None if pending is None else bool(pending),
     )
 
 

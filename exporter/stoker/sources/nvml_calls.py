@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ANNOUNCEMENT = struct.Struct("<dq80s")
 """Monotonic seconds, index of the device (-1: none), name of the call."""
+NO_DEVICE = -1
+IDLE = b"idle"
+"""In place of a call's name while none is made."""
 ERRORS = {
     getattr(pynvml, name): name.removeprefix("NVML_ERROR_") for name in dir(pynvml) if name.startswith("NVML_ERROR_")
 }
@@ -38,6 +41,10 @@ class Nvml:
     def __init__(self, shared: mmap.mmap) -> None:
         self._shared = shared
         self.call = ""
+
+    def rest(self) -> None:
+        """No call is made for now: whoever looks sees that the last one has returned."""
+        self._shared[:] = ANNOUNCEMENT.pack(time.monotonic(), NO_DEVICE, IDLE)
 
     def ask(
         self,

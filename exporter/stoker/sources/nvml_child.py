@@ -1,9 +1,11 @@
 """The child process that speaks with NVML: a request on stdin, plain values on stdout, one JSON line each.
 
-Handles never leave this process. It ends when stdin ends, or after an answer with `fatal`.
+Handles never leave this process. It ends when stdin ends, or after an answer with `fatal`. Between two requests it looks for events about
+once a second; they have a pipe of their own, see nvml_watch.
 
-Answers to a request `{"skip": [index, ...]}`, in this order:
-    {"driver": "590.48.01", "cuda": "13.1", "count": 8}   or {"fatal": ["nvmlInit", "DRIVER_NOT_LOADED"]}
+Answers to a request `{"skip": [index, ...], "events": true}`, in this order:
+    {"driver": "590.48.01", "cuda": "13.1", "count": 8, "errors": [["nvmlEventSetWait_v2", "UNKNOWN"]]}
+     or {"fatal": ["nvmlInit", "DRIVER_NOT_LOADED"]}
     {"index": 0, "uuid": "GPU-...", "pci": "0000:91:00.0", "static": {...}, "values": {...}, "links": [...], "instances": [...],
      "errors": [["nvmlDeviceGetPowerUsage", "UNKNOWN"]]}   for each device that is not skipped
     {"end": true}
@@ -14,26 +16,40 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import select
 import sys
-from typing import Any, TextIO
+import time
+from typing import TYPE_CHECKING, Any, TextIO
 
-from stoker.sources.nvml_calls import ANNOUNCEMENT, Nvml, Refused
+from stoker.sources.nvml_calls import ANNOUNCEMENT, NO_DEVICE, Nvml, Refused, text
 from stoker.sources.nvml_device import Device
+from stoker.sources.nvml_watch import EventWatch
 
-NO_DEVICE = -1
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CHUNK = 1 << 16
+_EVENTS_EVERY = 1.0
+"""Seconds between two looks for events."""
 
 
 class Child:
     """Answers requests."""
 
-    def __init__(self, nvml: Nvml, output: TextIO) -> None:
+    def __init__(self, nvml: Nvml, output: TextIO, events: EventWatch) -> None:
         self._nvml = nvml
         self._output = output
+        self._events = events
         self._devices: dict[int, Device] = {}
         self._system: dict[str, Any] | None = None
 
-    def answer(self, skip: frozenset[int]) -> bool:
-        """Read every device that is not skipped; False when NVML itself does not work."""
+    def answer(self, skip: frozenset[int], *, events: bool) -> bool:
+        """Read every device that is not skipped; False when NVML itself does not work.
+
+        Args:
+            skip: indices.
+            events: whether events are looked for from now on.
+        """
         try:
             if self._system is None:
                 self._nvml.ask(NO_DEVICE, "nvmlInit")
@@ -42,15 +58,22 @@ class Child:
         except Refused as refused:
             self._say({"fatal": [refused.call, refused.error]})
             return False
-        self._say({**self._system, "count": count})
+        for index in [index for index in self._devices if index >= count]:
+            self._drop(index)
+        if events:
+            self._events.begin()
+        else:
+            self._events.end()
+        self._say({**self._system, "count": count, "errors": self._events.failures()})
         for index in range(count):
             if index not in skip:
                 self._say(self._device(index))
+        self._nvml.rest()  # before the end is told: what becomes of this process afterwards is no call's fault
         self._say({"end": True})
         return True
 
     def _say(self, answer: dict[str, Any]) -> None:
-        self._output.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        self._output.write(json.dumps(answer, separators=(",", ":"), default=text) + "\n")
         self._output.flush()
 
     def _version(self) -> str:
@@ -71,12 +94,22 @@ class Child:
             handle = self._nvml.ask(index, "nvmlDeviceGetHandleByIndex", index)
             uuid = str(self._nvml.ask(index, "nvmlDeviceGetUUID", handle))
         except Refused as refused:
-            self._devices.pop(index, None)
+            self._drop(index)
             return {"index": index, "uuid": "", "errors": [(refused.call, refused.error)]}
         device = self._devices.get(index)
         if device is None or device.uuid != uuid:
+            self._drop(index)
             device = self._devices[index] = Device(self._nvml, index, uuid)
-        return device.read(handle)
+        errors = self._events.add(index, uuid, handle)
+        answer = device.read(handle)
+        answer["errors"] += errors
+        return answer
+
+    def _drop(self, index: int) -> None:
+        """Forget a device, if it is known: it is gone, or another one has its index."""
+        device = self._devices.pop(index, None)
+        if device is not None:
+            device.close()
 
 
 def _private_output() -> TextIO:
@@ -88,12 +121,35 @@ def _private_output() -> TextIO:
     return output
 
 
+def _requests(nvml: Nvml, events: EventWatch) -> Iterator[dict[str, Any]]:
+    """What stdin asks for, until it ends; meanwhile events are looked for."""
+    waiting = select.poll()
+    waiting.register(0, select.POLLIN)
+    rest = b""
+    while True:
+        nvml.rest()
+        look = time.monotonic() + _EVENTS_EVERY  # an answer begins with a look
+        while b"\n" not in rest:
+            if not waiting.poll(max(0.0, look - time.monotonic()) * 1000):
+                events.look()
+                nvml.rest()
+                look = time.monotonic() + _EVENTS_EVERY
+                continue
+            data = os.read(0, _CHUNK)
+            if not data:
+                return
+            rest += data
+        line, _, rest = rest.partition(b"\n")
+        yield json.loads(line)
+
+
 def main() -> None:
-    """Answer until stdin ends. Argument 1 is the number of the shared memory's descriptor."""
+    """Answer until stdin ends. Arguments: the numbers of the descriptors of the shared memory and of the events' pipe."""
     nvml = Nvml(mmap.mmap(int(sys.argv[1]), ANNOUNCEMENT.size))
-    child = Child(nvml, _private_output())
-    for line in sys.stdin:
-        if not child.answer(frozenset(json.loads(line)["skip"])):
+    events = EventWatch(nvml, int(sys.argv[2]))
+    child = Child(nvml, _private_output(), events)
+    for request in _requests(nvml, events):
+        if not child.answer(frozenset(request["skip"]), events=request["events"]):
             break
 
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stoker.sources import nvml_reads as reads
-from stoker.sources.nvml_calls import ERRORS, Nvml, Refused, text
+from stoker.sources.nvml_activity import Activity
+from stoker.sources.nvml_batch import Batch
+from stoker.sources.nvml_calls import Nvml, Refused, text
+from stoker.sources.nvml_fields import FIELDS, link_fields
+from stoker.sources.nvml_links import Links
+from stoker.sources.nvml_use import CALL as PROCESS_USE
+from stoker.sources.nvml_use import ProcessUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NOT_SUPPORTED = frozenset({"NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "ARGUMENT_VERSION_MISMATCH", "DEPRECATED"})
 _GONE = frozenset({"GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND", "UNINITIALIZED", "DRIVER_NOT_LOADED"})
 """After these nothing else is asked of the device in this round."""
+_NO_INSTANCE = frozenset({"NOT_FOUND", "INVALID_ARGUMENT"})
+"""A number without a MIG instance, or one that was destroyed since its handle was got: both are normal."""
 
 
 class Device:
@@ -21,21 +32,29 @@ class Device:
         self._nvml = nvml
         self._index = index
         self.uuid = uuid
+        self._activity = Activity(nvml, index, self._refused)
         self._ask_all_again()
         self._static: dict[str, Any] | None = None
         self._mig_mode: int | None = None
         self._errors: list[tuple[str, str]] = []
         self._last_stamp: dict[str, int] = {}
         self._spans: dict[str, deque[tuple[float, int, int]]] = {key: deque() for key, _ in reads.SAMPLES}
+        self._process_use = ProcessUse()
 
     def _ask_all_again(self) -> None:
         """Forget what is not supported."""
         self._way: dict[str, int] = {}
-        self._fields = list(reads.FIELDS)
-        self._violations: list[tuple[str, int]] = list(reads.VIOLATIONS)
-        self._links: list[int] | None = None
-        self._link_errors = dict(reads.LINK_ERRORS)
+        self._links = Links(self._nvml, self._index, self._refused)
+        self._batch = Batch(FIELDS)
+        self._up: list[int] = []
+        self._settings: tuple[float, dict[str, Any]] = (-reads.SETTINGS_EVERY, {})
         self._samples = dict(reads.SAMPLES)
+        self._activity.close()
+        self._activity = Activity(self._nvml, self._index, self._refused)
+
+    def close(self) -> None:
+        """Give back what the library keeps for it; it is not read any more."""
+        self._activity.close()
 
     def read(self, handle: object) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -56,12 +75,21 @@ class Device:
             self._ask_all_again()  # what is supported depends on it
             self._mig_mode = mode[0]  # and one that could not be read is the one before
         answer["mig"] = self._mig_mode
+        if mode is not None:
+            answer["mig_pending"] = mode[1]
         answer["static"] = self._static if self._static is not None else self._read_static(handle)
         values = answer["values"] = self._rows(reads.ROWS, handle, "")
-        self._read_fields(values, handle)
-        self._read_violations(values, handle)
+        values |= self._read_settings(handle)
+        links = self._links.states(handle)
+        of_links = self._read_fields(values, handle, [link for link, state in links.items() if state])
+        values |= self._rows([row for row in reads.INSTEAD if row.key not in values], handle, "")
         self._read_samples(values, handle)
-        answer["links"] = self._read_links(handle)
+        self._read_process_use(values, handle)
+        answer["links"] = self._links.read(handle, links, of_links)
+        if corrected := self._links.corrected(of_links):
+            values["nvlink_fec"] = corrected
+        if activity := self._activity.read(handle):
+            values["activity"] = activity
         answer["instances"] = self._read_instances(handle) if self._mig_mode else []
 
     def _read_static(self, handle: object) -> dict[str, Any]:
@@ -73,7 +101,15 @@ class Device:
             self._static = static  # all of it: not asked again
         return static
 
-    def _rows(self, rows: tuple[reads.Row, ...], handle: object, scope: str) -> dict[str, Any]:
+    def _read_settings(self, handle: object) -> dict[str, Any]:
+        read_at, settings = self._settings
+        now = time.monotonic()
+        if now - read_at >= reads.SETTINGS_EVERY:
+            settings = self._rows(reads.SETTINGS, handle, "")
+            self._settings = (now, settings)
+        return settings
+
+    def _rows(self, rows: Iterable[reads.Row], handle: object, scope: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, ways in rows:
             known = f"{scope}{key}"
@@ -124,42 +160,32 @@ class Device:
             raise refused
         return False
 
-    def _read_fields(self, values: dict[str, Any], handle: object) -> None:
+    def _read_fields(self, values: dict[str, Any], handle: object, up: list[int]) -> dict[int, dict[str, Any]]:
+        """Put those of the GPU into `values`; those of the links that are up are given by link."""
         call = "nvmlDeviceGetFieldValues"
-        if not self._fields:
-            return
+        of_links: dict[int, dict[str, Any]] = {}
+        if up != self._up:  # a link that was down may have told that it supports nothing
+            self._up = up
+            self._batch = Batch([field for field in self._batch.fields if field.link < 0] + link_fields(up))
+        if not self._batch.fields:
+            return of_links
         try:
-            answers = self._nvml.ask(self._index, call, handle, [(field.id, field.scope) for field in self._fields])
+            answers = self._nvml.ask(self._index, call, handle, function=self._batch.ask)
         except Refused as refused:
             if self._refused(refused):
-                self._fields = []
-            return
-        supported = []
-        for field, found in zip(self._fields, answers, strict=True):
-            error = ERRORS.get(found.nvmlReturn, str(found.nvmlReturn)) if found.nvmlReturn else ""
-            if not error:
-                if (value := reads.field_value(found)) is not None:
-                    values[field.key] = value
+                self._batch = Batch(())
+            return of_links
+        unsupported = set()
+        for field, value, error in answers:
+            if value is not None:
+                (values if field.link < 0 else of_links.setdefault(field.link, {}))[field.key] = value
             elif error in _NOT_SUPPORTED or error == "INVALID_ARGUMENT":  # an older driver does not know the field
-                continue
-            else:
+                unsupported.add(field)
+            elif error:
                 self._refused(Refused(call, error))
-            supported.append(field)
-        self._fields = supported
-
-    def _read_violations(self, values: dict[str, Any], handle: object) -> None:
-        call = "nvmlDeviceGetViolationStatus"
-        for key, policy in list(self._violations):
-            if key in values:
-                continue
-            try:
-                found = self._nvml.ask(self._index, call, handle, policy)
-            except Refused as refused:
-                if self._refused(refused):
-                    self._violations.remove((key, policy))
-                continue
-            if (value := reads.clean(found.violationTime)) is not None:
-                values[key] = value
+        if unsupported:
+            self._batch = Batch([field for field in self._batch.fields if field not in unsupported])
+        return of_links
 
     def _read_samples(self, values: dict[str, Any], handle: object) -> None:
         """Lowest and highest sample of the last minute, from those that are new since the last look."""
@@ -185,53 +211,63 @@ class Device:
             if span:
                 values[key] = [min(low for _, low, _ in span), max(high for _, _, high in span)]
 
-    def _read_links(self, handle: object) -> list[list[Any]]:
-        """[link, state, {type: errors}] of each."""
-        found: list[list[Any]] = []
-        links = range(reads.MAX_LINKS) if self._links is None else self._links
-        present: list[int] = []
-        for link in links:
-            try:
-                state = self._nvml.ask(self._index, "nvmlDeviceGetNvLinkState", handle, link)
-            except Refused as refused:
-                if refused.error == "INVALID_ARGUMENT":
-                    break  # the device has no link of this number
-                if not self._refused(refused):
-                    present.append(link)
-                continue
-            present.append(link)
-            found.append([link, state, self._link_counts(handle, link) if state else {}])
-        self._links = present
-        return found
-
-    def _link_counts(self, handle: object, link: int) -> dict[str, int]:
-        counts = {}
-        for name, counter in list(self._link_errors.items()):
-            try:
-                count = self._nvml.ask(
-                    self._index, "nvmlDeviceGetNvLinkErrorCounter", handle, link, counter, keep=reads.clean
-                )
-            except Refused as refused:
-                if self._refused(refused):
-                    del self._link_errors[name]
-                continue
-            if count is not None:
-                counts[name] = count
-        return counts
-
     def _read_instances(self, handle: object) -> list[dict[str, Any]]:
         found = []
+        activity: dict[int, dict[str, float]] = {}
         for number in range(self._try("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
             try:
                 instance = self._nvml.ask(self._index, "nvmlDeviceGetMigDeviceHandleByIndex", handle, number)
+                gpu, compute = self._instance_numbers(instance)
             except Refused as refused:
-                if refused.error != "NOT_FOUND":  # numbers without an instance are normal
+                if refused.error not in _NO_INSTANCE:
                     self._refused(refused)
                 continue
-            gpu = self._try("nvmlDeviceGetGpuInstanceId", instance)
-            if gpu is None:
-                continue  # without its number it would be taken for the whole GPU
-            compute = self._try("nvmlDeviceGetComputeInstanceId", instance)
+            before = len(self._errors)
             values = self._rows(reads.INSTANCE_ROWS, instance, "mig_")
+            if len(self._errors) > before and self._is_gone(instance):
+                del self._errors[before:]  # destroyed in the middle: that its calls fail is no error
+                continue
+            if gpu not in activity:  # its compute instances share the counters
+                activity[gpu] = self._activity.read(handle, gpu)
+            if activity[gpu]:
+                values["activity"] = activity[gpu]
             found.append({"gpu_instance": gpu, "compute_instance": compute, "values": values})
+        self._activity.keep(activity)
         return found
+
+    def _is_gone(self, instance: object) -> bool:
+        try:
+            self._nvml.ask(self._index, "nvmlDeviceGetGpuInstanceId", instance)
+        except Refused as refused:
+            return refused.error in _NO_INSTANCE
+        return False
+
+    def _instance_numbers(self, instance: object) -> tuple[int, int | None]:
+        """GPU instance and compute instance; without the first, it would be taken for the whole GPU.
+
+        Raises:
+            Refused: the instance does not tell, or is gone since its handle was got.
+        """
+        gpu = self._nvml.ask(self._index, "nvmlDeviceGetGpuInstanceId", instance)
+        try:
+            return gpu, self._nvml.ask(self._index, "nvmlDeviceGetComputeInstanceId", instance)
+        except Refused as refused:
+            if refused.error in _NO_INSTANCE or not self._refused(refused):
+                raise
+            return gpu, None
+
+    def _read_process_use(self, values: dict[str, Any], handle: object) -> None:
+        """What each process used since the last look; nothing where that is not told, as in MIG mode."""
+
+        def samples(since: int) -> list[Any]:
+            return list(self._listed(PROCESS_USE, handle, since))
+
+        if self._way.get(PROCESS_USE) == -1:
+            return
+        try:
+            values["process_use"] = self._process_use.read(samples)
+        except Refused as refused:
+            if refused.error in ("NOT_FOUND", "0"):  # pynvml takes a success without samples for an error
+                values["process_use"] = []  # nobody did anything
+            elif self._refused(refused):
+                self._way[PROCESS_USE] = -1

@@ -28,6 +28,18 @@ class HungError(DeadlineError):
         self.index = index
 
 
+class SlowError(SourceError):
+    """A call takes longer than the other devices are to wait for; its child goes on with it.
+
+    Attributes:
+        index: of the device.
+    """
+
+    def __init__(self, call: str, index: int) -> None:
+        super().__init__(f"{call} of GPU {index} takes long")
+        self.index = index
+
+
 class EndedError(SourceError):
     """The child ended by itself, or answered what cannot be read; it is dead.
 

@@ -21,6 +21,10 @@ class Pauses:
         """The devices that are left out at this moment."""
         return {index for index, (end, _) in self._ends.items() if now < end}
 
+    def all(self) -> set[int]:
+        """The devices that hung when they were last asked, also those whose pause is over."""
+        return set(self._ends)
+
     def begin(self, index: int, now: float) -> None:
         """Leave a device out from now on."""
         _, before = self._ends.get(index, (0.0, _FIRST / 2))

@@ -8,19 +8,17 @@ own units; the collectors turn them into base units.
 from __future__ import annotations
 
 import math
-from ctypes import Structure, byref, c_ubyte, c_uint
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pynvml
+
+from stoker.sources import nvml_structures as structures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOT_AVAILABLE = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 """NVML's way to say that a number has no value (all bits set, in 32 or 64)."""
-
-ALL_LINKS = 0xFFFFFFFF
-"""Scope of a field that asks for the sum over all NVLinks."""
 
 
 class Way(NamedTuple):
@@ -39,27 +37,6 @@ class Row(NamedTuple):
     ways: tuple[Way, ...]
 
 
-class Field(NamedTuple):
-    """A field of nvmlDeviceGetFieldValues; all are asked for in one call."""
-
-    key: str
-    id: int
-    scope: int = 0
-
-
-class _FabricInfo(Structure):
-    """Our own, since pynvml before 13 has it with a cluster of the wrong length and finds every state to be 0."""
-
-    _fields_ = (("cluster", c_ubyte * 16), ("status", c_uint), ("clique", c_uint), ("state", c_ubyte))
-
-
-def _fabric_state(handle: object) -> int:
-    """State of the GPU in an NVLink fabric: 0 not supported, 1 not started, 2 in progress, 3 completed."""
-    info = _FabricInfo()
-    pynvml.nvmlDeviceGetGpuFabricInfo(handle, byref(info))
-    return int(info.state)
-
-
 def _row(key: str, call: str, *arguments: object, keep: Callable[[Any], Any] | None = None) -> Row:
     return Row(key, (Way(call, arguments, keep) if keep else Way(call, arguments),))
 
@@ -75,6 +52,11 @@ _THRESHOLDS = (("shutdown", 0), ("slowdown", 1), ("memory_max", 2), ("gpu_max", 
 _MEMORY_2 = Way("nvmlDeviceGetMemoryInfo", (pynvml.nvmlMemory_v2,), lambda m: [m.total, m.used, m.free, m.reserved])
 _MEMORY_1 = Way("nvmlDeviceGetMemoryInfo", (), lambda m: [m.total, m.used, m.free, None])
 
+_PROCESSES = tuple(
+    Row(kind, tuple(Way(f"nvmlDeviceGet{name}RunningProcesses_{version}", (), _processes) for version in ("v3", "v2")))
+    for kind, name in (("compute", "Compute"), ("graphics", "Graphics"))
+)
+
 STATIC = (
     _row("name", "nvmlDeviceGetName"),
     _row("serial", "nvmlDeviceGetSerial"),
@@ -82,6 +64,16 @@ STATIC = (
     _row("architecture", "nvmlDeviceGetArchitecture"),
     *(_row(f"clock_max_{name}", "nvmlDeviceGetMaxClockInfo", kind) for name, kind in _CLOCKS),
     *(_row(f"threshold_{name}", "nvmlDeviceGetTemperatureThreshold", kind) for name, kind in _THRESHOLDS),
+    _row("power_limit_default", "nvmlDeviceGetPowerManagementDefaultLimit"),
+    _row("power_limit_bounds", "nvmlDeviceGetPowerManagementLimitConstraints", keep=list),
+    _row("part_number", "nvmlDeviceGetBoardPartNumber"),
+    _row("compute_capability", "nvmlDeviceGetCudaComputeCapability", keep=lambda pair: f"{pair[0]}.{pair[1]}"),
+    _row("gsp_firmware", "nvmlDeviceGetGspFirmwareVersion"),
+    _row("gsp", "nvmlDeviceGetGspFirmwareMode", keep=list),
+    _row("virtualization", "nvmlDeviceGetVirtualizationMode"),
+    _row("cores", "nvmlDeviceGetNumGpuCores"),
+    _row("memory_bus_bits", "nvmlDeviceGetMemoryBusWidth"),
+    _row("numa_node", "nvmlDeviceGetNumaNodeId"),
     _row("pcie_generation_max", "nvmlDeviceGetMaxPcieLinkGeneration"),
     _row("pcie_width_max", "nvmlDeviceGetMaxPcieLinkWidth"),
 )
@@ -120,77 +112,86 @@ ROWS = (
     _row("pcie_generation", "nvmlDeviceGetCurrPcieLinkGeneration"),
     _row("pcie_width", "nvmlDeviceGetCurrPcieLinkWidth"),
     _row("pcie_replays", "nvmlDeviceGetPcieReplayCounter"),
-    Row("fabric_state", (Way("nvmlDeviceGetGpuFabricInfo", function=_fabric_state),)),
     Row(
-        "compute",
+        "fabric",
         (
-            Way("nvmlDeviceGetComputeRunningProcesses_v3", (), _processes),
-            Way("nvmlDeviceGetComputeRunningProcesses_v2", (), _processes),
+            Way("nvmlDeviceGetGpuFabricInfoV", function=structures.fabric),
+            Way("nvmlDeviceGetGpuFabricInfo", function=structures.fabric_before_535),
         ),
     ),
-    Row(
-        "graphics",
-        (
-            Way("nvmlDeviceGetGraphicsRunningProcesses_v3", (), _processes),
-            Way("nvmlDeviceGetGraphicsRunningProcesses_v2", (), _processes),
-        ),
-    ),
+    Row("sram", (Way("nvmlDeviceGetSramEccErrorStatus", function=structures.sram_errors),)),
+    _row("bar1_memory", "nvmlDeviceGetBAR1MemoryInfo", keep=lambda m: [m.bar1Total, m.bar1Used]),
+    _row("protected_memory", "nvmlDeviceGetConfComputeProtectedMemoryUsage", keep=lambda m: [m.total, m.used]),
+    *_PROCESSES,
 )
 """Read every time. nvmlDeviceGetPcieThroughput is not here on purpose: it blocks for 20 ms."""
 
-INSTANCE_ROWS = (Row("memory", (_MEMORY_2, _MEMORY_1)),)
-"""Read of a MIG instance; the other rows belong to the whole GPU."""
-
-FIELDS = (
-    Field("memory_temperature", 82),
-    Field("throttle_sw_power_cap", 74),
-    Field("throttle_thermal", 75),
-    Field("throttle_sync_boost", 76),
-    Field("throttle_sw_thermal", 269),
-    Field("throttle_hw_thermal", 270),
-    Field("throttle_hw_power_brake", 271),
-    Field("pcie_tx", 197),
-    Field("pcie_rx", 198),
-    Field("recovery_action", 230),
-    Field("nvlink_tx", 138, ALL_LINKS),
-    Field("nvlink_rx", 139, ALL_LINKS),
+SETTINGS = (
+    _row("power_limit_set", "nvmlDeviceGetPowerManagementLimit"),
+    _row("ecc_mode", "nvmlDeviceGetEccMode", keep=list),
+    _row("persistence", "nvmlDeviceGetPersistenceMode"),
+    _row("compute_mode", "nvmlDeviceGetComputeMode"),
+    _row("remap_banks", "nvmlDeviceGetRowRemapperHistogram", keep=lambda h: [h.max, h.high, h.partial, h.low, h.none]),
+    _row("retired_pending", "nvmlDeviceGetRetiredPagesPendingStatus"),
+    Row("vgpu_licensed", (Way("nvmlDeviceGetGridLicensableFeatures", keep=structures.licensed),)),
 )
+"""What an operator sets, or what only a reset changes: read once in SETTINGS_EVERY."""
+SETTINGS_EVERY = 60.0
+"""Seconds."""
 
-VIOLATIONS = (("throttle_sw_power_cap", 0), ("throttle_thermal", 1), ("throttle_sync_boost", 2))
-"""Policies of nvmlDeviceGetViolationStatus, for drivers whose fields do not have them; both count nanoseconds."""
+INSTANCE_ROWS = (
+    _row("uuid", "nvmlDeviceGetUUID"),
+    _row("name", "nvmlDeviceGetName"),
+    _row("multiprocessors", "nvmlDeviceGetAttributes_v2", keep=lambda attributes: attributes.multiprocessorCount),
+    Row("memory", (_MEMORY_2, _MEMORY_1)),
+    _row("ecc_uncorrected_volatile_sram", "nvmlDeviceGetMemoryErrorCounter", 1, 0, 7),
+    *_PROCESSES,
+)
+"""Read of a MIG instance every time; the other rows belong to the whole GPU."""
+
+
+def _violation(key: str, policy: int) -> Row:
+    return _row(key, "nvmlDeviceGetViolationStatus", policy, keep=lambda found: found.violationTime)
+
+
+INSTEAD = (
+    _violation("throttle_sw_power_cap", 0),
+    _violation("throttle_thermal", 1),
+    _violation("throttle_sync_boost", 2),
+    *(
+        _row(f"ecc_{kind}_{scope}_dram", "nvmlDeviceGetMemoryErrorCounter", number, counter, 2)
+        for number, kind in enumerate(("corrected", "uncorrected"))
+        for counter, scope in enumerate(("volatile", "aggregate"))
+    ),
+)
+"""Calls for what the fields of a driver do not have; policies count nanoseconds as the fields do."""
 
 SAMPLES = (("power_span", 0), ("utilization_span", 1))
 """Kinds of nvmlDeviceGetSamples: the driver takes several a second, and what lies between two looks is not lost."""
 SPAN = 60.0
 """Seconds over which the lowest and the highest sample are told."""
 
-LINK_ERRORS = (("replay", 0), ("recovery", 1), ("crc_flit", 2), ("crc_data", 3))
-MAX_LINKS = 36
-
-
-_VALUE = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
+VALUE = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
+"""Members of pynvml's c_nvmlValue_t, by nvmlValueType_t."""
 
 
 def clean(value: Any) -> Any:  # noqa: ANN401 - whatever NVML gave
-    """The value, or None for NVML's "not available"; in a list each for itself."""
-    if isinstance(value, list):
+    """The value, as a text where it is one, or None for NVML's "not available"; in a list each for itself."""
+    kind = type(value)
+    if kind is int:
+        return None if value in NOT_AVAILABLE else value
+    if kind is list:
         return [clean(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if kind is bytes:  # pynvml decodes most texts
+        return value.decode(errors="replace")
+    if kind is float and not math.isfinite(value):
         return None
-    return None if isinstance(value, int) and value in NOT_AVAILABLE else value
-
-
-def field_value(found: Any) -> Any:  # noqa: ANN401 - a ctypes structure of pynvml
-    """The number in a field, by the type that it says."""
-    kind = found.valueType
-    if kind >= len(_VALUE):
-        return None
-    return clean(getattr(found.value, _VALUE[kind], None))  # pynvml before 13 has no usVal
+    return value
 
 
 def stamped_values(answer: tuple[int, list[Any]]) -> list[tuple[int, Any]]:
     """(microseconds, number) of each sample."""
     kind, samples = answer
-    if kind >= len(_VALUE):
+    if kind >= len(VALUE):
         return []
-    return [(sample.timeStamp, clean(getattr(sample.sampleValue, _VALUE[kind]))) for sample in samples]
+    return [(sample.timeStamp, clean(getattr(sample.sampleValue, VALUE[kind]))) for sample in samples]

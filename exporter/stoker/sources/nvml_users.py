@@ -21,7 +21,8 @@ def command(procfs: Path, pid: int) -> str:
     except OSError:
         pass  # another user's process: only its short name may be read
     else:
-        return os.path.basename(path.removesuffix(" (deleted)"))
+        name = os.path.basename(path.removesuffix(" (deleted)"))
+        return name.encode(errors="surrogateescape").decode(errors="replace")
     try:
         # a program may write anything into its short name; what follows a blank is not a name
         words = read_raw(f"{procfs}/{pid}/comm").decode(errors="replace").split()

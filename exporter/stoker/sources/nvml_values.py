@@ -17,11 +17,13 @@ class ErrorKey(NamedTuple):
 
 
 class Link(NamedTuple):
-    """An NVLink: its number, whether it is up, and its errors by type where it says."""
+    """An NVLink: its number, whether it is up, what it is (version, remote), its errors by type, and other fields by their name."""
 
     number: str
     up: bool
+    about: Mapping[str, int]
     errors: Mapping[str, int]
+    fields: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Gpu:
         info: label values of stoker_gpu_info, kept from when it last answered.
         static, values: as nvml_reads names them, in NVML's own units; what could not be read is not there.
         mig: whether MIG mode is on; None where there is no such mode.
+        mig_pending: whether it will be after a reset; None where that is not known.
     """
 
     gpu: str
@@ -57,6 +60,7 @@ class Gpu:
     links: tuple[Link, ...] = ()
     instances: tuple[Instance, ...] = ()
     mig: bool | None = None
+    mig_pending: bool | None = None
 
     @property
     def labels(self) -> tuple[str, str]:

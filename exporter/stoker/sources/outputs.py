@@ -1,9 +1,8 @@
-"""Where processes write their standard output and error to, and which job, pod or container they belong to, as /proc tells."""
+"""Where processes write their standard output and error to, and who has a GPU's device open, as /proc tells."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -18,11 +17,6 @@ Kind = Literal["file", "pipe", "terminal", "deleted", "unreachable", "other"]
 KINDS: tuple[Kind, ...] = ("file", "pipe", "terminal", "deleted", "unreachable", "other")
 _DEVICE = "/dev/nvidia"  # 0, 1, ...; monitors and display servers have /dev/nvidiactl and others open, too
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
-_JOB = re.compile(r"/job_(\d+)(?:/|\Z)")
-# .../kubepods-burstable-pod0f1c5d3e_8a2b_4c7d_9e10_112233445566.slice/cri-containerd-<64 hex>.scope, or .../pod0f1c5d3e-8a2b-.../<64 hex>
-_POD = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12})")
-# /system.slice/docker-<64 hex>.scope, /docker/<64 hex>, /machine.slice/libpod-<64 hex>.scope
-_CONTAINER = re.compile(r"(?:[/-])([0-9a-f]{64})(?:\.scope)?(?:/|\Z)")
 
 
 class Output(NamedTuple):
@@ -77,11 +71,13 @@ def _output(pid: int, number: int, procfs: str) -> Output:
 
 def device_users(procfs: str = "/proc") -> set[int]:
     """Processes that have a GPU's device open, as far as this user may see; every descriptor of every process is looked at."""
-    found = set()
-    for name in _listed(procfs):
-        if name.isdigit() and any(_is_gpu(f"{procfs}/{name}/fd/{each}") for each in _listed(f"{procfs}/{name}/fd")):
-            found.add(int(name))
-    return found
+    return {int(name) for name in _listed(procfs) if name.isdigit() and has_device(int(name), procfs)}
+
+
+def has_device(pid: int, procfs: str = "/proc") -> bool:
+    """Whether a process is seen to have a GPU's device open."""
+    folder = f"{procfs}/{pid}/fd"
+    return any(_is_gpu(f"{folder}/{each}") for each in _listed(folder))
 
 
 def _listed(folder: str) -> list[str]:
@@ -107,21 +103,6 @@ def environment(pid: int, procfs: str = "/proc") -> dict[str, str]:
         return {}
     pairs = (each.partition(b"=") for each in data.split(b"\0"))
     return {name.decode(errors="replace"): value.decode(errors="replace") for name, _, value in pairs if name}
-
-
-def unit(pid: int, procfs: str = "/proc") -> str:
-    """The Slurm job, else the pod, else the container of a process, as its control group is called; empty when there is none."""
-    try:
-        text = read_raw(f"{procfs}/{pid}/cgroup").decode(errors="replace")
-    except OSError:
-        return ""
-    paths = [line.rpartition(":")[2] for line in text.splitlines()]
-    for pattern in (_JOB, _POD, _CONTAINER):
-        for path in paths:
-            if found := pattern.search(path):
-                name = found[1].replace("_", "-")
-                return name[:12] if pattern is _CONTAINER else name
-    return ""
 
 
 def shares_output(pid: int, file: tuple[int, int], procfs: str = "/proc") -> bool:

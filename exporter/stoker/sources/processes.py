@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from stoker.sources.pseudofile import read_raw
 
+_SEVERAL = 2
+
 
 class Process(NamedTuple):
     """A process that was there a moment ago.
@@ -31,6 +33,21 @@ def process(pid: int, procfs: str = "/proc") -> Process | None:
         if fields[0] in (b"Z", b"X"):
             return None
         return Process(int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def start_of(pid: int, procfs: str = "/proc") -> int | None:
+    """When a process started, in clock ticks after boot; None when there is none, or only what it leaves to its parent.
+
+    A program whose first thread has ended while others run looks dead by its state; its other threads tell.
+    """
+    try:
+        data = read_raw(f"{procfs}/{pid}/stat")
+        fields = data[data.rindex(b")") + 2 :].split()
+        if fields[0] in (b"Z", b"X") and len(os.listdir(f"{procfs}/{pid}/task")) < _SEVERAL:
+            return None
+        return int(fields[19])
     except (OSError, ValueError, IndexError):
         return None
 

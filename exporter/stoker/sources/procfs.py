@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
-from stoker.errors import SourceError, UnavailableError
-from stoker.sources.pseudofile import parsing, read, read_always, read_raw
+from stoker.errors import SourceError
+from stoker.sources.kept import KeptFiles, share_of_descriptors
+from stoker.sources.pseudofile import failure, parsing, read_raw
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """Modes of CPU time in the order of /proc/stat; `guest` and `guest_nice` follow there and are parts of user and nice."""
 
 _TICK = 1 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_SECTOR = 512  # the kernel's unit of disk traffic, whatever the disk's own is
+_MEMORY = re.compile(rb"^(Mem\w+|Cached|Buffers|Swap\w+): +(\S+) kB$", re.MULTILINE)  # MemTotal:       24684092 kB
+_EVENTS = ("pswpin", "pswpout", "oom_kill")
+_FLAGS = 6
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD
 _START_TIME = 19  # index of starttime among the fields after the command; proc(5) counts it as field 22
 
 
@@ -26,6 +33,29 @@ class CpuTimes(NamedTuple):
 
     total: tuple[float, ...]
     each: dict[str, tuple[float, ...]]
+
+
+class DiskCounts(NamedTuple):
+    """What a block device did since boot; `io_seconds` is None where the system does not say."""
+
+    read_bytes: int
+    written_bytes: int
+    reads: int
+    writes: int
+    io_seconds: float | None
+
+
+class NetworkCounts(NamedTuple):
+    """What an interface did since it came up: bytes, packets, and packets with errors or dropped."""
+
+    receive_bytes: int
+    transmit_bytes: int
+    receive_packets: int
+    transmit_packets: int
+    receive_errors: int
+    transmit_errors: int
+    receive_dropped: int
+    transmit_dropped: int
 
 
 class Stall(NamedTuple):
@@ -64,31 +94,57 @@ class Procfs:
 
     def __init__(self, root: str = "/proc") -> None:
         self.root = root
+        self._files = KeptFiles(root)
+        self._processes = KeptFiles(root, suffix="/stat", most=share_of_descriptors(4), chunk=1024)
+        self._kernel: dict[str, bytes] = {}
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
+    def _read(self, name: str) -> bytes:
+        """A file of a feature that the kernel may not have."""
+        try:
+            return self._files.read(name)
+        except OSError as error:
+            raise failure(self._path(name), error) from error
+
+    def _read_always(self, name: str) -> bytes:
+        """A file that every Linux has: without it something is wrong here (no /proc is mounted), and is to be said."""
+        try:
+            return self._files.read(name)
+        except OSError as error:
+            raise SourceError(f"{self._path(name)}: {error.strerror or error}") from error
+
     def text(self, name: str) -> str:
         """A file of one line, without its newline."""
-        return read_always(self._path(name)).decode(errors="replace").strip()
+        return self._read_always(name).decode(errors="replace").strip()
 
-    def has(self, name: str) -> None:
-        """Make sure that a file is there.
+    def number(self, name: str) -> int:
+        """A file of one whole number, of a feature that the kernel may not have."""
+        with parsing(self._path(name)):
+            return int(self._read(name))
 
-        Raises:
-            UnavailableError: it is not.
-        """
-        if not os.path.exists(self._path(name)):
-            raise UnavailableError(f"{self._path(name)}: No such file or directory")
+    def open_files(self) -> tuple[int, int]:
+        """/proc/sys/fs/file-nr: file handles in use, and how many there can be. The one between them has been 0 since Linux 2.6."""
+        with parsing(self._path("sys/fs/file-nr")):
+            used, _, limit = (int(field) for field in self._read("sys/fs/file-nr").split())
+            return used, limit
+
+    def boot_time(self) -> float:
+        """When the machine was booted, seconds since the epoch: /proc/stat's btime."""
+        with parsing(self._path("stat")):
+            data = self._read_always("stat")
+            return float(int(data[data.index(b"\nbtime ") + 7 :].split(None, 1)[0]))
 
     def cpu_times(self) -> CpuTimes:
         """/proc/stat's cpu lines."""
-        path = self._path("stat")
         each: dict[str, tuple[float, ...]] = {}
-        with parsing(path):
-            for line in read_always(path).split(b"\n"):
+        with parsing(self._path("stat")):
+            data = self._read_always("stat")
+            # the cpu lines come first, and the interrupts after them are long
+            for line in data[: data.find(b"\nintr ")].split(b"\n"):
                 if not line.startswith(b"cpu"):
-                    break  # the cpu lines come first, and the interrupts after them are long
+                    break
                 name, *fields = line.split()
                 # old kernels give fewer modes: those are left out at the end, never taken for 0
                 each[name[3:].decode()] = tuple(int(field) * _TICK for field in fields[: len(MODES)])
@@ -96,29 +152,32 @@ class Procfs:
 
     def load(self) -> tuple[float, float, float]:
         """Load averages of 1, 5 and 15 minutes."""
-        path = self._path("loadavg")
-        with parsing(path):
-            one, five, fifteen = (float(field) for field in read_always(path).split()[:3])
+        with parsing(self._path("loadavg")):
+            one, five, fifteen = (float(field) for field in self._read_always("loadavg").split()[:3])
             return one, five, fifteen
 
     def memory(self) -> dict[str, int]:
-        """/proc/meminfo in bytes, without its few lines that are plain numbers."""
-        path = self._path("meminfo")
-        with parsing(path):
-            # MemTotal:       24684092 kB
-            rows = [line.split() for line in read_always(path).decode().splitlines()]
-            return {row[0][:-1]: int(row[1]) * 1024 for row in rows if len(row) == 3}  # noqa: PLR2004 - name, number, unit
+        """What /proc/meminfo says of memory, caches, buffers and swap, in bytes."""
+        with parsing(self._path("meminfo")):
+            rows = _MEMORY.findall(self._read_always("meminfo"))
+            return {name.decode(): int(size) * 1024 for name, size in rows}
 
-    def vmstat(self) -> dict[str, int]:
-        """/proc/vmstat: events and pages since boot."""
-        path = self._path("vmstat")
-        with parsing(path):
-            fields = read(path).decode().split()
-            return dict(zip(fields[::2], map(int, fields[1::2]), strict=True))
+    def events(self) -> dict[str, int]:
+        """What /proc/vmstat counts since boot of pages swapped in and out, and of processes killed for want of memory."""
+        with parsing(self._path("vmstat")):
+            data = self._read("vmstat").decode()
+            if not data.split(None, 2)[1].isdigit():
+                raise ValueError(data[:40])
+            found = {}
+            for name in _EVENTS:
+                at = f"\n{data}".find(f"\n{name} ")
+                if at >= 0:
+                    found[name] = int(data[at + len(name) + 1 :].split(None, 1)[0])
+            return found
 
     def swapped(self) -> tuple[int, int]:
         """Bytes swapped in and out since boot. psutil takes a page for 4 KiB, which it is not on many arm64 machines."""
-        counts = self.vmstat()
+        counts = self.events()
         with parsing(self._path("vmstat")):
             return counts["pswpin"] * _PAGE, counts["pswpout"] * _PAGE
 
@@ -127,55 +186,86 @@ class Procfs:
 
         A line of Linux 6.1: `some avg10=0.00 avg60=0.13 avg300=0.13 total=9506053`, the total in microseconds.
         """
-        path = self._path(f"pressure/{resource}")
         stalls = []
-        with parsing(path):
-            for line in read(path).decode().splitlines():
-                kind, *pairs = line.split()
-                values = dict(pair.split("=", 1) for pair in pairs)
-                stalls.append(Stall(kind, int(values["total"]) / 1e6))
+        with parsing(self._path(f"pressure/{resource}")):
+            for line in self._read(f"pressure/{resource}").decode().splitlines():
+                kind, _, total = line[: line.index(" ")], *line.rpartition("total=")[1:]
+                stalls.append(Stall(kind, int(total) / 1e6))
         return stalls
 
-    def processes(self) -> Processes:
+    def disks(self) -> dict[str, DiskCounts]:
+        """/proc/diskstats, as far as it has the counters of a whole device."""
+        found = {}
+        with parsing(self._path("diskstats")):
+            for line in self._read("diskstats").splitlines():
+                #  254 0 vda 905990 49 29285536 93 775842 1 79431360 3402 0 154972 ...
+                fields = line.split(None, 13)
+                reads, _, read, _, writes, _, written, _, _, busy = map(int, fields[3:13])
+                found[fields[2].decode()] = DiskCounts(read * _SECTOR, written * _SECTOR, reads, writes, busy / 1000)
+        return found
+
+    def networks(self) -> dict[str, NetworkCounts]:
+        """/proc/net/dev: every interface, the loopback included."""
+        found = {}
+        with parsing(self._path("net/dev")):
+            for line in self._read_always("net/dev").splitlines()[2:]:
+                #   eth0: 5000000    4000    3    4    0     0          0         0  6000000    5000    1    2 ...
+                name, _, counts = line.rpartition(b":")
+                received, in_packets, in_errors, in_drops, _, _, _, _, sent, out_packets, out_errors, out_drops = map(
+                    int, counts.split(None, 12)[:12]
+                )
+                found[name.strip().decode(errors="replace")] = NetworkCounts(
+                    received, sent, in_packets, out_packets, in_errors, out_errors, in_drops, out_drops
+                )
+        return found
+
+    def processes(self, *, kernel: bool = True) -> Processes:
         """State of every process that this user may see.
 
         A process that ends while it is read is left out. Only the main thread's state is looked at: reading every
         thread would cost a hundred times more on a machine that runs data loaders.
+
+        Args:
+            kernel: whether the kernel's own threads, thousands on a large machine, are looked at as well. Otherwise they are taken to be
+                as they were last, but for those that were blocked.
         """
         try:
-            folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            names = set(filter(str.isdigit, os.listdir(self.root)))
         except OSError as error:
             raise SourceError(f"{self.root}: {error.strerror or error}") from error
-        states: dict[str, int] = {}
+        if kernel:
+            self._kernel.clear()
+        idle = names & self._kernel.keys()
+        self._processes.keep_only(names - idle)
+        letters: dict[bytes, int] = {}
+        for name in idle:
+            letter = self._kernel[name]
+            letters[letter] = letters.get(letter, 0) + 1
         blocked: list[Blocked] = []
-        try:
-            for name in os.listdir(folder):
-                if not name.isdigit():
-                    continue
+        with parsing(f"{self.root}/PID/stat"):
+            for name in names - idle:
                 try:
-                    data = read_raw(f"{name}/stat", folder)
+                    data = self._processes.read(name)
                 except OSError:
                     continue  # ended since the listing
                 # 812 (python (x)) D 1 812 ...: the command may hold brackets and spaces, so the last bracket ends it
-                state = chr(data[data.rindex(b")") + 2]) if b")" in data else "?"
-                states[state] = states.get(state, 0) + 1
-                if state == "D":
-                    start = int(data[data.rindex(b")") + 2 :].split()[_START_TIME])
-                    blocked.append(Blocked(int(name), start, _switches(name, folder)))
-        except (ValueError, IndexError) as error:
-            raise SourceError(f"{self.root}/PID/stat: not in the expected form: {error}") from error
-        finally:
-            os.close(folder)
-        if not states:  # not even ourselves
+                end = data.rfind(b") ")
+                letter = data[end + 2 : end + 3]
+                letters[letter] = letters.get(letter, 0) + 1
+                if letter == b"D":
+                    start = int(data[end + 2 :].split()[_START_TIME])
+                    blocked.append(Blocked(int(name), start, self._switches(name)))
+                elif kernel and int(data[end + 2 :].split(None, 7)[_FLAGS]) & _KERNEL_THREAD:
+                    self._kernel[name] = letter
+        if not letters:  # not even ourselves
             raise SourceError(f"{self.root}: no process can be seen")
-        return Processes(states, blocked)
+        return Processes({letter.decode(errors="replace"): count for letter, count in letters.items()}, blocked)
 
-
-def _switches(name: str, folder: int) -> int:
-    """Context switches of a process, 0 when it does not say."""
-    try:
-        lines = read_raw(f"{name}/status", folder).splitlines()
-    except OSError:
-        return 0
-    # the last two lines: `voluntary_ctxt_switches: 150` and `nonvoluntary_ctxt_switches: 545`
-    return sum(int(line.split()[1]) for line in lines if b"voluntary_ctxt_switches:" in line)
+    def _switches(self, pid: str) -> int:
+        """Context switches of a process, 0 when it does not say."""
+        try:
+            lines = read_raw(self._path(f"{pid}/status")).splitlines()
+        except OSError:
+            return 0
+        # the last two lines: `voluntary_ctxt_switches: 150` and `nonvoluntary_ctxt_switches: 545`
+        return sum(int(line.split()[1]) for line in lines if b"voluntary_ctxt_switches:" in line)

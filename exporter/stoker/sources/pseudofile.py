@@ -66,6 +66,11 @@ def failure(path: str, error: OSError) -> SourceError:
     return kind(f"{path}: {error.strerror or error}")
 
 
+def shown(text: bytes) -> str:
+    """The beginning of a file's text, for a message of one line."""
+    return repr(text[:40].decode(errors="replace").strip())
+
+
 @contextmanager
 def parsing(path: str) -> Iterator[None]:
     """Turn what a parser trips over into one line that names the file.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from stoker.errors import UnavailableError
-from stoker.sources.pseudofile import failure, read_raw
+from stoker.errors import SourceError, UnavailableError
+from stoker.sources.pseudofile import failure, read_raw, shown
 
 
 class Sysfs:
@@ -34,6 +34,24 @@ class Sysfs:
             OSError: as the driver said it; what its number means differs from driver to driver, so the caller judges.
         """
         return read_raw(f"{self.root}/{file}").decode(errors="replace").strip()
+
+    def number(self, file: str) -> int | None:
+        """The whole number in a file; None where there is no such file, or its driver has no such value.
+
+        Raises:
+            SourceError: it cannot be read, or is no number.
+        """
+        path = f"{self.root}/{file}"
+        try:
+            text = read_raw(path)
+            return int(text)
+        except OSError as error:
+            wrong = failure(path, error)
+            if isinstance(wrong, UnavailableError):
+                return None
+            raise wrong from error
+        except ValueError as error:
+            raise SourceError(f"{path}: {shown(text)} is no number") from error
 
     def target(self, link: str) -> str:
         """The last part of what a link points to.

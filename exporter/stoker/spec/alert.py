@@ -65,7 +65,8 @@ class Alert:
     """What every kind of alert has; the kinds add their own keys.
 
     In every expression `$name` stands for the parameter of that name: a duration inside `[...]` or after `offset`, seconds or
-    the plain number elsewhere. Metrics are written without `job`: the compiler adds the selector.
+    the plain number elsewhere. Metrics are written without `job`: the compiler adds the selector. `{xids:critical}` and its like stand for
+    what xid.yaml says.
     """
 
     severity: Severity | None = setting(None, doc="Its level; left out when `levels` are given.")

@@ -20,6 +20,8 @@ from stoker.spec.merge import changed
 from stoker.spec.metric import MetricSpec
 from stoker.spec.recording import RecordingSpec
 from stoker.spec.routes import RECEIVERS, IntervalSpec, RouteSpec, RoutesSpec, TeamSpec
+from stoker.spec.xid import XidChange, XidTable, changed_xids, shipped_xids
+from stoker.spec.xid_words import with_xids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +80,10 @@ class UserPack:
     overrides: tuple[RawPart, ...] = setting(
         (), doc="`match` and parameters of alerts that hold only there; the first match wins."
     )
+    xids: dict[str, XidChange] = setting(
+        factory=dict,
+        doc='What GPUs\' error codes are worth here: `{"63": {class: critical}}`; alerts and runbooks follow.',
+    )
     metrics: dict[str, MetricSpec] = setting(factory=dict, doc="Metrics of your own log formats.")
     recordings: dict[str, RecordingSpec] = setting(factory=dict, doc="Recording rules of your own.")
     formats: dict[str, FormatSpec] = setting(factory=dict, doc="Log formats of your own.")
@@ -125,6 +131,7 @@ class Pack:
         overrides: in the order in which they are tried.
         selector: matchers of every raw metric.
         scrape_interval: seconds.
+        xids: error codes of GPUs and NVSwitches; None where only metrics and formats were read.
         links: bases of the links in annotations and dashboards.
         receivers: names that routes may lead to.
         catalog: every metric that exists; filled in by `stoker.catalog.complete`, which sees the collectors.
@@ -138,6 +145,7 @@ class Pack:
     overrides: tuple[Override, ...] = ()
     selector: str = 'job="stoker"'
     scrape_interval: Duration = Duration(15)
+    xids: XidTable | None = None
     links: Links = field(default_factory=Links)
     receivers: tuple[str, ...] = RECEIVERS
     catalog: CatalogMapping[str, Desc] = field(default_factory=dict)
@@ -188,6 +196,16 @@ class _Loader:
         self.texts: dict[str, str] = {}
         self.alert_nodes: dict[str, Mapping] = {}
         self.changed: set[str] = set()
+        self.xids = shipped_xids() if alerts else None
+        self.codes_changed = False
+
+    def xid_changes(self, part: RawPart | None) -> None:
+        """The user's error codes, before the alerts that are made of them are read."""
+        node = _only(part.node, "xids") if part is not None else None
+        spec = decode(node, UserPack, Problems()) if isinstance(node, Mapping) and node.entries else None
+        if spec is not None and self.xids is not None:
+            self.xids = changed_xids(self.xids, spec.xids, self.problems)
+            self.codes_changed = bool(spec.xids)
 
     def file(self, path: str, text: str) -> None:
         self.texts[path] = text
@@ -248,7 +266,10 @@ class _Loader:
             self.problems.add(_at(name), "duplicate-name", f"the alert {name} is declared twice", "rename one")
             return None
         self.alert_nodes[str(name)] = node
-        return self.decode_alert(node)
+        alert = self.decode_alert(node)
+        if alert is not None and self.codes_changed and with_xids(node, self.xids or shipped_xids()) != node:
+            self.changed.add(str(name))  # its cases were written for the shipped table
+        return alert
 
     def decode_alert(self, node: Mapping) -> KindAlert | None:
         """See `alert`."""
@@ -261,6 +282,8 @@ class _Loader:
             self.problems.add(where, "kind", wrong, right)
             return None
         rest = Mapping(node.position, tuple((key, value) for key, value in node if key != "kind"))
+        if self.xids is not None:
+            rest = with_xids(rest, self.xids)
         return decode(rest, KINDS[word], self.problems)
 
     def user(self, part: RawPart | None) -> UserPack:
@@ -370,6 +393,7 @@ def load_pack(user: RawPart | None = None, problems: Problems | None = None, *, 
     """
     mine = Problems() if problems is None else problems
     loader = _Loader(mine, alerts=alerts)
+    loader.xid_changes(user)
     for path, text in shipped_files():
         loader.file(path, text)
     spec = loader.user(user)
@@ -393,6 +417,7 @@ def load_pack(user: RawPart | None = None, problems: Problems | None = None, *, 
         scrape_interval=spec.scrape_interval,
         changed=frozenset(loader.changed),
         texts=loader.texts,
+        xids=loader.xids,
     )
 
 
