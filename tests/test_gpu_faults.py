@@ -1,0 +1,116 @@
+"""Every fault of a GPU that the simulated library can play, from the library through the collector and the page to the shipped rule."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import played
+from simulator import nvml_simulator as simulator
+from stoker.collectors.gpu import gpu_collectors
+from stoker.server.exposition import Exposition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpus import GpuBench
+
+ROOT = Path(__file__).resolve().parents[1]
+GIB = 1 << 30
+FIRST = {"gpu": "0", "uuid": simulator.uuid_of(0)}
+
+
+@cache
+def rules() -> dict[str, str]:
+    """The files that users load."""
+    return {f"{kind}-gpu.yml": (ROOT / f"rules/{kind}/gpu.yml").read_text() for kind in ("recording", "alerts")}
+
+
+def page(bench: GpuBench) -> str:
+    """What /metrics says of GPUs after one more look, without the settings that no rule looks at."""
+    bench.clock.now += 15
+    (collector,) = gpu_collectors(bench.gate)
+    return Exposition().render(collector.collect().samples).decode()
+
+
+Fault = "Callable[[simulator.Machine, int], None]"
+
+
+def _set(**values: int | str) -> Callable[[simulator.Machine, int], None]:
+    """The first GPU has these values from the fault on."""
+
+    def play(machine: simulator.Machine, _minute: int) -> None:
+        machine.devices[0].values |= values
+
+    return play
+
+
+def _grow(**steps: int) -> Callable[[simulator.Machine, int], None]:
+    """Counters of the first GPU grow by so much a minute."""
+
+    def play(machine: simulator.Machine, _minute: int) -> None:
+        values = machine.devices[0].values
+        values |= {key: int(values.get(key, 0)) + step for key, step in steps.items()}
+
+    return play
+
+
+def _lose(machine: simulator.Machine, _minute: int) -> None:
+    machine.devices[0].lose()
+
+
+def _vanish(machine: simulator.Machine, minute: int) -> None:
+    if not minute:
+        del machine.devices[3]
+
+
+_IDLE = {"utilization": 1, **{f"gpm{number}": 0 for number in (1, 2, 3, 4, 5, 10, 11, 12, 13)}}
+_FAULTS: dict[str, tuple[int, Callable[[simulator.Machine, int], None], dict[str, str]]] = {
+    "GpuDown": (4, _lose, FIRST),
+    "GpuMissing": (4, _vanish, {}),
+    "GpuRecoveryActionNeeded": (4, _set(field230=1), FIRST),
+    "GpuEccUncorrected": (4, _set(ecc2=1, ecc3=1), FIRST),
+    "GpuEccCorrectedStorm": (30, _grow(ecc0=20, ecc1=20), FIRST),
+    "GpuRowRemapPending": (2, _set(remapped2=1), FIRST),
+    "GpuRowRemapFailed": (2, _set(remapped3=1), FIRST),
+    "GpuTemperatureHigh": (8, _set(temperature=87, margin=3), FIRST),
+    "GpuThermalThrottling": (20, _grow(field269=30_000_000_000), FIRST),
+    "GpuPowerBrake": (20, _grow(field271=30_000_000_000), FIRST),
+    "GpuPowerThrottling": (20, _grow(field74=40_000_000_000), FIRST),
+    "GpuUtilizationHigh": (35, _set(utilization=99), FIRST),
+    "GpuMemoryHigh": (13, _set(memory_used=150754820096 - GIB), FIRST),
+    "GpuIdle": (40, _set(**_IDLE), FIRST),
+    "GpuMemoryLeaked": (13, _set(compute="", graphics="", memory_used=2 * GIB), FIRST),
+    "GpuPcieLinkDegraded": (13, _set(pcie_width=8), FIRST),
+    "GpuPcieReplays": (10, _grow(pcie_replays=50), FIRST),
+    "GpuNvlinkErrors": (10, _grow(link_errors50=5), FIRST),
+    "GpuNvlinkDown": (8, _set(link5=0), FIRST),
+    "GpuSlowerThanPeers": (13, _set(clock1=1300), FIRST),
+}
+"""Alert to: minutes for which the fault holds, what it is, and what the alert says of whose it is."""
+_QUIET = {"GpuUtilizationHigh"}
+"""What a healthy machine under load says of itself after half an hour."""
+
+
+@pytest.mark.parametrize("alert", _FAULTS)
+def test_a_played_fault_raises_its_alert_and_nothing_did_before(
+    alert: str, gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    minutes, play, labels = _FAULTS[alert]
+    bench = gpus(4)
+    for device in bench.machine.devices:
+        device.values |= {"utilization": 60, "field74": 0, "reasons": 0}
+    bench.change()
+    pages = [page(bench)]
+    before = [pages[0]] * 15
+    assert played.firing(tmp_path, rules(), before, 60) == []
+    for minute in range(minutes):
+        play(bench.machine, minute)
+        bench.change()
+        pages.append(page(bench))
+    found = played.firing(tmp_path, rules(), [*before, *pages[1:]], 60)
+    named = [each for each in found if each["alertname"] == alert]
+    assert [{label: each.get(label) for label in labels} for each in named] == [labels], found
