@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import played
 from simulator import nvml_simulator as simulator
 from stoker.collectors.gpu import gpu_collectors
 from stoker.server.exposition import Exposition
+from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +37,6 @@ def page(bench: GpuBench) -> str:
     bench.clock.now += 15
     (collector,) = gpu_collectors(bench.gate)
     return Exposition().render(collector.collect().samples).decode()
-
-
-Fault = "Callable[[simulator.Machine, int], None]"
 
 
 def _set(**values: int | str) -> Callable[[simulator.Machine, int], None]:
@@ -91,8 +91,16 @@ _FAULTS: dict[str, tuple[int, Callable[[simulator.Machine, int], None], dict[str
     "GpuSlowerThanPeers": (13, _set(clock1=1300), FIRST),
 }
 """Alert to: minutes for which the fault holds, what it is, and what the alert says of whose it is."""
-_QUIET = {"GpuUtilizationHigh"}
-"""What a healthy machine under load says of itself after half an hour."""
+_KERNEL = {
+    "GpuXidCritical": ("NVRM: Xid (PCI:0000:11:00): 48, pid=4711, name=python3, DBE (double bit error)", "xid", "48"),
+    "GpuXidWarning": ("NVRM: Xid (PCI:0000:11:00): 31, pid=4711, name=python3, Ch 00000008, MMU Fault", "xid", "31"),
+    "GpuNvswitchError": (
+        "nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 20034, Fatal, Link 28 LTSSM Fault Up",
+        "sxid",
+        "20034",
+    ),
+}
+"""Alert to: what the kernel says, and how the alert names it."""
 
 
 @pytest.mark.parametrize("alert", _FAULTS)
@@ -114,3 +122,25 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
     found = played.firing(tmp_path, rules(), [*before, *pages[1:]], 60)
     named = [each for each in found if each["alertname"] == alert]
     assert [{label: each.get(label) for label in labels} for each in named] == [labels], found
+
+
+@pytest.mark.parametrize("alert", _KERNEL)
+def test_a_line_of_the_kernel_raises_its_alert(alert: str, tmp_path: Path) -> None:
+    line, label, code = _KERNEL[alert]
+    pages = []
+    log = tmp_path / "kern.log"
+    with log.open("a") as kernel:
+        for minute in (7, 18):
+            kernel.write(f"Nov 28 16:{minute:02d}:00 node1 kernel: [ {60 * minute}.500000] {line}\n")
+            kernel.flush()
+            command = [sys.executable, "-m", "stoker", "parse", str(log), "--format", "openmetrics"]
+            pages.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
+    before = [pages[0]] * 5
+    assert played.firing(tmp_path, rules(), before, 60) == []
+    found = played.firing(tmp_path, rules(), [*before, pages[1], pages[1]], 60)
+    assert [(each["alertname"], each[label]) for each in found] == [(alert, code)]
+
+
+def test_every_alert_of_gpus_is_played() -> None:
+    names = [name for name in load_pack().alerts if name.startswith("Gpu")]
+    assert sorted(names) == sorted([*_FAULTS, *_KERNEL])
