@@ -32,6 +32,16 @@ def rules() -> dict[str, str]:
     return {f"{kind}-gpu.yml": (ROOT / f"rules/{kind}/gpu.yml").read_text() for kind in ("recording", "alerts")}
 
 
+@cache
+def _words() -> dict[str, str]:
+    """The dashboard's words for the states."""
+    board = load_pack().domains["gpu"].dashboard
+    assert board is not None
+    return dict(
+        next(panel for row in board.rows for panel in row.panels if panel.title == "State of each GPU").mappings
+    )
+
+
 def page(bench: GpuBench) -> str:
     """What /metrics says of GPUs after one more look, without the settings that no rule looks at."""
     bench.clock.now += 15
@@ -58,6 +68,17 @@ def _grow(**steps: int) -> Callable[[simulator.Machine, int], None]:
     return play
 
 
+def _slowed(reason: int, counter: str) -> Callable[[simulator.Machine, int], None]:
+    """The first GPU is slowed down for this reason half of the time, and its driver counts that time."""
+    grow, hold = _grow(**{counter: 30_000_000_000}), _set(reasons=reason)
+
+    def play(machine: simulator.Machine, minute: int) -> None:
+        grow(machine, minute)
+        hold(machine, minute)
+
+    return play
+
+
 def _lose(machine: simulator.Machine, _minute: int) -> None:
     machine.devices[0].lose()
 
@@ -77,8 +98,8 @@ _FAULTS: dict[str, tuple[int, Callable[[simulator.Machine, int], None], dict[str
     "GpuRowRemapPending": (2, _set(remapped2=1), FIRST),
     "GpuRowRemapFailed": (2, _set(remapped3=1), FIRST),
     "GpuTemperatureHigh": (8, _set(temperature=87, margin=3), FIRST),
-    "GpuThermalThrottling": (20, _grow(field269=30_000_000_000), FIRST),
-    "GpuPowerBrake": (20, _grow(field271=30_000_000_000), FIRST),
+    "GpuThermalThrottling": (20, _slowed(0x20, "field269"), FIRST),
+    "GpuPowerBrake": (20, _slowed(0x80, "field271"), FIRST),
     "GpuPowerThrottling": (20, _grow(field74=40_000_000_000), FIRST),
     "GpuUtilizationHigh": (35, _set(utilization=99), FIRST),
     "GpuMemoryHigh": (13, _set(memory_used=150754820096 - GIB), FIRST),
@@ -91,6 +112,25 @@ _FAULTS: dict[str, tuple[int, Callable[[simulator.Machine, int], None], dict[str
     "GpuSlowerThanPeers": (13, _set(clock1=1300), FIRST),
 }
 """Alert to: minutes for which the fault holds, what it is, and what the alert says of whose it is."""
+_STATES = {
+    "GpuDown": "sick: does not answer",
+    "GpuRecoveryActionNeeded": "sick: recovery asked for",
+    "GpuEccUncorrected": "sick: uncorrected ECC",
+    "GpuEccCorrectedStorm": "sick: storm of corrected ECC",
+    "GpuRowRemapPending": "sick: rows wait for a reset",
+    "GpuRowRemapFailed": "sick: rows not replaced",
+    "GpuTemperatureHigh": "slow soon: temperature",
+    "GpuThermalThrottling": "slow: heat",
+    "GpuPowerBrake": "slow: power brake",
+    "GpuIdle": "idle: held",
+    "GpuMemoryLeaked": "sick: memory without a process",
+    "GpuPcieLinkDegraded": "slow: PCIe link",
+    "GpuPcieReplays": "slow: PCIe link",
+    "GpuNvlinkErrors": "sick: NVLink",
+    "GpuNvlinkDown": "sick: NVLink",
+    "GpuSlowerThanPeers": "slow: behind its peers",
+}
+"""What the dashboard says of the GPU then; of what is no fault it says nothing."""
 _KERNEL = {
     "GpuXidCritical": ("NVRM: Xid (PCI:0000:11:00): 48, pid=4711, name=python3, DBE (double bit error)", "xid", "48"),
     "GpuXidWarning": ("NVRM: Xid (PCI:0000:11:00): 31, pid=4711, name=python3, Ch 00000008, MMU Fault", "xid", "31"),
@@ -119,9 +159,16 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
         play(bench.machine, minute)
         bench.change()
         pages.append(page(bench))
-    found = played.firing(tmp_path, rules(), [*before, *pages[1:]], 60)
+    fires, states = played.ask(tmp_path, rules(), [*before, *pages[1:]], 60, played.FIRING, "gpu:stoker_gpu_up:state")
+    found = [each for each, _ in fires]
     named = [each for each in found if each["alertname"] == alert]
     assert [{label: each.get(label) for label in labels} for each in named] == [labels], found
+    if labels:
+        assert {each["gpu"] for each in found} == {"0"}, found
+        assert {each["gpu"]: _words()[f"{value:g}"] for each, value in states} == {
+            **dict.fromkeys("123", "ok"),
+            "0": _STATES.get(alert, "ok"),
+        }
 
 
 @pytest.mark.parametrize("alert", _KERNEL)
