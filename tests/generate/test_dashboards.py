@@ -181,6 +181,17 @@ def test_a_state_is_coloured_as_good_or_bad() -> None:
         assert (mapping["options"]["0"]["color"], mapping["options"]["1"]["color"]) == ("red", "green")
 
 
+def test_each_gpu_has_a_row_that_says_what_is_wrong_with_it_in_colour() -> None:
+    for title in ("State of each GPU", "GPUs now"):
+        [mapping] = panel("stoker-gpu", title)["fieldConfig"]["defaults"]["mappings"]
+        words = {each["text"]: each["color"] for each in mapping["options"].values()}
+        assert words["ok"] == "green"
+        for kind, wanted in (("sick", "red"), ("slow", "orange"), ("idle", "blue")):
+            assert {each for word, each in words.items() if word.startswith(kind)} == {wanted}
+    cells = panel("stoker-gpu", "GPUs now")["fieldConfig"]["defaults"]["custom"]["cellOptions"]
+    assert cells["type"] == "color-background"
+
+
 def test_a_panel_leads_to_the_runbooks_of_its_alerts() -> None:
     found = panel("stoker-gpu", "XID errors")
     assert [link["title"] for link in found["links"]] == ["Runbook of GpuXidCritical", "Runbook of GpuXidWarning"]
@@ -261,6 +272,8 @@ def test_a_users_panel_stands_in_a_row_of_its_own_on_the_dashboard_that_it_names
             "panel: the panel Mine has 9 queries; at most 8: make two panels of it",
         ),
         ("expr: up, bad: ['2'], mappings: {'0': a}", "panel: 2 is bad but has no word in mappings; one of 0"),
+        ("expr: up, colours: {'2': red}, mappings: {'0': a}", "panel: 2 is red but has no word in mappings; one of 0"),
+        ("expr: up, colours: {'0': rde}, mappings: {'0': a}", "choice: 0 is the text 'rde'; did you mean red?"),
     ],
 )
 def test_a_panel_that_cannot_be_drawn_is_said_in_one_line(text: str, expected: str) -> None:

@@ -64,6 +64,8 @@ def test_the_step_of_a_subquery_is_changed_where_it_counts() -> None:
     assert "1m became 2m in the expression" in changed("count_over_time(m[30m:1m])")
     assert "30s became 15s in the expression" in changed("sum_over_time((a or b)[15m:30s])")
     assert "10m became 20m in the expression" not in changed("last_over_time((min by (x) (m))[2d:10m])")
+    assert "1h became 2h in the expression" not in changed('max by (x) (max_over_time(m{a="b"}[2d:1h]))')
+    assert "1h became 2h in the expression" in changed('max_over_time(m{a="b"}[1d]) or avg_over_time(m{a="b"}[2d:1h])')
 
 
 def test_labels_of_every_kind_of_list_are_taken_out() -> None:

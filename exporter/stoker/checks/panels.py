@@ -63,12 +63,13 @@ def _panel(panel: PanelSpec, problems: Problems) -> None:
         problems.add(panel.at.value("width"), "panel", f"a width of {panel.width} columns", f"1 to {_COLUMNS}")
     if panel.height < 1:
         problems.add(panel.at.value("height"), "panel", f"a height of {panel.height} rows", "1 or more")
-    for value in panel.bad:
+    for value, says in (*((each, "bad") for each in panel.bad), *panel.colours.items()):
         if value not in panel.mappings:
             right = (
                 nearest(value, panel.mappings) or f"one of {', '.join(panel.mappings) or 'mappings, which is empty'}"
             )
-            problems.add(_place(value, panel), "panel", f"{value} is bad but has no word in mappings", right)
+            where = _place(value, panel, "bad" if says == "bad" else "colours")
+            problems.add(where, "panel", f"{value} is {says} but has no word in mappings", right)
 
 
 def _queries(panel: PanelSpec) -> Sequence[str]:
@@ -84,8 +85,8 @@ def _rates(panel: PanelSpec, problems: Problems) -> None:
             problems.add(where, "rate-interval", says, "[$__rate_interval], or increase over a fixed window")
 
 
-def _place(value: str, panel: PanelSpec) -> Position:
-    return value.position if isinstance(value, Text) else panel.at.value("bad")
+def _place(value: str, panel: PanelSpec, key: str) -> Position:
+    return value.position if isinstance(value, Text) else panel.at.value(key)
 
 
 def _variables(board: DashboardSpec, view: View, problems: Problems) -> None:

@@ -83,12 +83,12 @@ def _changes(stream: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
 
 
 def _counts(stream: Sequence[Token], index: int) -> bool:
-    """Whether the step of the subquery at `index` changes more than the resolution."""
+    """Whether the step of the subquery at `index` changes more than the resolution: the function that it is given to says so."""
     depth = 0
-    for token in reversed(stream[:index]):
-        depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(token.text, 0)
-        if depth < 0 and token.kind == "name":
-            return token.text not in _RESOLUTION_ONLY
+    for before, token in zip(reversed(stream[: index - 1]), reversed(stream[:index]), strict=False):
+        depth += {")": 1, "]": 1, "}": 1, "(": -1, "[": -1, "{": -1}.get(token.text, 0)
+        if token.text == "(" and depth < -1:  # one bracket is that of the subquery itself
+            return before.text not in _RESOLUTION_ONLY
     return True
 
 

@@ -92,6 +92,8 @@ def build_panel(spec: PanelSpec, alerts: Mapping[str, KindAlert], variables: Seq
     if spec.kind == "table":
         _columns(panel, [str(legend) for _, legend in queries])
         _runbook_of_rows(panel, pack)
+        if spec.mappings:
+            panel.cell_options(common.TableColoredBackgroundCellOptions())
     _thresholds(panel, spec, alerts)
     if spec.mappings:
         panel.mappings([_mapping(spec, alerts)])
@@ -169,6 +171,7 @@ def _mapping(spec: PanelSpec, alerts: Mapping[str, KindAlert]) -> dashboard.Valu
     bad = {str(value): "red" for value in spec.bad}
     for alert in alerts.values():
         bad |= {f"{bound:g}": COLOURS[severity] for severity, bound, side in alert.thresholds() if side == "equals"}
+    bad |= {str(value): str(colour) for value, colour in spec.colours.items()}
     options = {
         str(value): dashboard.ValueMappingResult(
             text=str(word), color=bad.get(str(value), "green") if bad else None, index=index

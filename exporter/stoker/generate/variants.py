@@ -107,10 +107,12 @@ def labels_of(name: str, pack: Pack, recorded: Mapping[str, frozenset[str]]) -> 
 
 def with_job(expr: str, pack: Pack) -> str:
     """The expression with the job selector on every raw metric."""
-    return rewrite_selectors(
-        expr,
-        lambda selector: with_matchers(selector, [] if ":" in selector.name else [pack.selector]),
-    )
+
+    def change(selector: Selector) -> str:
+        made = ":" in selector.name or selector.name.startswith("ALERTS")  # what rules write has no job
+        return with_matchers(selector, [] if made else [pack.selector])
+
+    return rewrite_selectors(expr, change)
 
 
 def matches(match: Mapping[str, str], labels: Mapping[str, str]) -> bool:

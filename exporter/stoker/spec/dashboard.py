@@ -23,6 +23,8 @@ PanelUnit = Literal[
     "timestamp",
 ]
 
+PanelColour = Literal["green", "blue", "yellow", "orange", "red"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySpec:
@@ -56,6 +58,9 @@ class PanelSpec:
     mappings: dict[str, str] = setting(factory=dict, doc="Value to the word that is shown for it.")
     bad: tuple[str, ...] = setting(
         (), doc="Those of the mapped values that are bad: red, the others green. An alert at a value says it by itself."
+    )
+    colours: dict[str, PanelColour] = setting(
+        factory=dict, doc="Mapped value to its colour, where there is more to say than good or bad."
     )
     at: At = field(default_factory=At, compare=False, repr=False)
 

@@ -1,0 +1,193 @@
+"""Every fault of a GPU that the simulated library can play, from the library through the collector and the page to the shipped rule."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import played
+from simulator import nvml_simulator as simulator
+from stoker.collectors.gpu import gpu_collectors
+from stoker.server.exposition import Exposition
+from stoker.spec.pack import load_pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpus import GpuBench
+
+ROOT = Path(__file__).resolve().parents[1]
+GIB = 1 << 30
+FIRST = {"gpu": "0", "uuid": simulator.uuid_of(0)}
+
+
+@cache
+def rules() -> dict[str, str]:
+    """The files that users load."""
+    return {f"{kind}-gpu.yml": (ROOT / f"rules/{kind}/gpu.yml").read_text() for kind in ("recording", "alerts")}
+
+
+@cache
+def _words() -> dict[str, str]:
+    """The dashboard's words for the states."""
+    board = load_pack().domains["gpu"].dashboard
+    assert board is not None
+    return dict(
+        next(panel for row in board.rows for panel in row.panels if panel.title == "State of each GPU").mappings
+    )
+
+
+def page(bench: GpuBench) -> str:
+    """What /metrics says of GPUs after one more look, without the settings that no rule looks at."""
+    bench.clock.now += 15
+    (collector,) = gpu_collectors(bench.gate)
+    return Exposition().render(collector.collect().samples).decode()
+
+
+def _set(**values: int | str) -> Callable[[simulator.Machine, int], None]:
+    """The first GPU has these values from the fault on."""
+
+    def play(machine: simulator.Machine, _minute: int) -> None:
+        machine.devices[0].values |= values
+
+    return play
+
+
+def _grow(**steps: int) -> Callable[[simulator.Machine, int], None]:
+    """Counters of the first GPU grow by so much a minute."""
+
+    def play(machine: simulator.Machine, _minute: int) -> None:
+        values = machine.devices[0].values
+        values |= {key: int(values.get(key, 0)) + step for key, step in steps.items()}
+
+    return play
+
+
+def _slowed(reason: int, counter: str) -> Callable[[simulator.Machine, int], None]:
+    """The first GPU is slowed down for this reason half of the time, and its driver counts that time."""
+    grow, hold = _grow(**{counter: 30_000_000_000}), _set(reasons=reason)
+
+    def play(machine: simulator.Machine, minute: int) -> None:
+        grow(machine, minute)
+        hold(machine, minute)
+
+    return play
+
+
+def _lose(machine: simulator.Machine, _minute: int) -> None:
+    machine.devices[0].lose()
+
+
+def _vanish(machine: simulator.Machine, minute: int) -> None:
+    if not minute:
+        del machine.devices[3]
+
+
+_IDLE = {"utilization": 1, **{f"gpm{number}": 0 for number in (1, 2, 3, 4, 5, 10, 11, 12, 13)}}
+_FAULTS: dict[str, tuple[int, Callable[[simulator.Machine, int], None], dict[str, str]]] = {
+    "GpuDown": (4, _lose, FIRST),
+    "GpuMissing": (4, _vanish, {}),
+    "GpuRecoveryActionNeeded": (4, _set(field230=1), FIRST),
+    "GpuEccUncorrected": (4, _set(ecc2=1, ecc3=1), FIRST),
+    "GpuEccCorrectedStorm": (30, _grow(ecc0=20, ecc1=20), FIRST),
+    "GpuRowRemapPending": (2, _set(remapped2=1), FIRST),
+    "GpuRowRemapFailed": (2, _set(remapped3=1), FIRST),
+    "GpuTemperatureHigh": (8, _set(temperature=87, margin=3), FIRST),
+    "GpuThermalThrottling": (20, _slowed(0x20, "field269"), FIRST),
+    "GpuPowerBrake": (20, _slowed(0x80, "field271"), FIRST),
+    "GpuPowerThrottling": (20, _grow(field74=40_000_000_000), FIRST),
+    "GpuUtilizationHigh": (35, _set(utilization=99), FIRST),
+    "GpuMemoryHigh": (13, _set(memory_used=150754820096 - GIB), FIRST),
+    "GpuIdle": (40, _set(**_IDLE), FIRST),
+    "GpuMemoryLeaked": (13, _set(compute="", graphics="", memory_used=2 * GIB), FIRST),
+    "GpuPcieLinkDegraded": (13, _set(pcie_width=8), FIRST),
+    "GpuPcieReplays": (10, _grow(pcie_replays=50), FIRST),
+    "GpuNvlinkErrors": (10, _grow(link_errors50=5), FIRST),
+    "GpuNvlinkDown": (8, _set(link5=0), FIRST),
+    "GpuSlowerThanPeers": (13, _set(clock1=1300), FIRST),
+}
+"""Alert to: minutes for which the fault holds, what it is, and what the alert says of whose it is."""
+_STATES = {
+    "GpuDown": "sick: does not answer",
+    "GpuRecoveryActionNeeded": "sick: recovery asked for",
+    "GpuEccUncorrected": "sick: uncorrected ECC",
+    "GpuEccCorrectedStorm": "sick: storm of corrected ECC",
+    "GpuRowRemapPending": "sick: rows wait for a reset",
+    "GpuRowRemapFailed": "sick: rows not replaced",
+    "GpuTemperatureHigh": "slow soon: temperature",
+    "GpuThermalThrottling": "slow: heat",
+    "GpuPowerBrake": "slow: power brake",
+    "GpuIdle": "idle: held",
+    "GpuMemoryLeaked": "sick: memory without a process",
+    "GpuPcieLinkDegraded": "slow: PCIe link",
+    "GpuPcieReplays": "slow: PCIe link",
+    "GpuNvlinkErrors": "sick: NVLink",
+    "GpuNvlinkDown": "sick: NVLink",
+    "GpuSlowerThanPeers": "slow: behind its peers",
+}
+"""What the dashboard says of the GPU then; of what is no fault it says nothing."""
+_KERNEL = {
+    "GpuXidCritical": ("NVRM: Xid (PCI:0000:11:00): 48, pid=4711, name=python3, DBE (double bit error)", "xid", "48"),
+    "GpuXidWarning": ("NVRM: Xid (PCI:0000:11:00): 31, pid=4711, name=python3, Ch 00000008, MMU Fault", "xid", "31"),
+    "GpuNvswitchError": (
+        "nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 20034, Fatal, Link 28 LTSSM Fault Up",
+        "sxid",
+        "20034",
+    ),
+}
+"""Alert to: what the kernel says, and how the alert names it."""
+
+
+@pytest.mark.parametrize("alert", _FAULTS)
+def test_a_played_fault_raises_its_alert_and_nothing_did_before(
+    alert: str, gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    minutes, play, labels = _FAULTS[alert]
+    bench = gpus(4)
+    for device in bench.machine.devices:
+        device.values |= {"utilization": 60, "field74": 0, "reasons": 0}
+    bench.change()
+    pages = [page(bench)]
+    before = [pages[0]] * 15
+    assert played.firing(tmp_path, rules(), before, 60) == []
+    for minute in range(minutes):
+        play(bench.machine, minute)
+        bench.change()
+        pages.append(page(bench))
+    fires, states = played.ask(tmp_path, rules(), [*before, *pages[1:]], 60, played.FIRING, "gpu:stoker_gpu_up:state")
+    found = [each for each, _ in fires]
+    named = [each for each in found if each["alertname"] == alert]
+    assert [{label: each.get(label) for label in labels} for each in named] == [labels], found
+    if labels:
+        assert {each["gpu"] for each in found} == {"0"}, found
+        assert {each["gpu"]: _words()[f"{value:g}"] for each, value in states} == {
+            **dict.fromkeys("123", "ok"),
+            "0": _STATES.get(alert, "ok"),
+        }
+
+
+@pytest.mark.parametrize("alert", _KERNEL)
+def test_a_line_of_the_kernel_raises_its_alert(alert: str, tmp_path: Path) -> None:
+    line, label, code = _KERNEL[alert]
+    pages = []
+    log = tmp_path / "kern.log"
+    with log.open("a") as kernel:
+        for minute in (7, 18):
+            kernel.write(f"Nov 28 16:{minute:02d}:00 node1 kernel: [ {60 * minute}.500000] {line}\n")
+            kernel.flush()
+            command = [sys.executable, "-m", "stoker", "parse", str(log), "--format", "openmetrics"]
+            pages.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
+    before = [pages[0]] * 5
+    assert played.firing(tmp_path, rules(), before, 60) == []
+    found = played.firing(tmp_path, rules(), [*before, pages[1], pages[1]], 60)
+    assert [(each["alertname"], each[label]) for each in found] == [(alert, code)]
+
+
+def test_every_alert_of_gpus_is_played() -> None:
+    names = [name for name in load_pack().alerts if name.startswith("Gpu")]
+    assert sorted(names) == sorted([*_FAULTS, *_KERNEL])
