@@ -63,7 +63,7 @@ def test_a_full_disk_costs_durability_only_and_is_made_good(tmp_path: Path) -> N
         ballast = tmp_path / "state" / "ballast"
         with running(tmp_path) as program:
             program.until(LINES, "3")
-            program.until(WRITABLE, "1")
+            until_saved(tmp_path, 3)
             fill(ballast)
             append(tmp_path, 4)
             program.until(LINES, "7")
@@ -84,7 +84,7 @@ def test_a_state_that_cannot_grow_costs_durability_only_and_is_made_good(tmp_pat
     append(tmp_path, 3)
     with running(tmp_path) as program:
         program.until(LINES, "3")
-        program.until(WRITABLE, "1")
+        until_saved(tmp_path, 3)
         _, most = resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (100, most))
         append(tmp_path, 4)
@@ -106,15 +106,22 @@ def test_a_state_folder_that_may_not_be_written_costs_durability_only(tmp_path: 
         program.until(LINES, "5")
 
 
+def until_saved(folder: Path, lines: int) -> Path:
+    """The document, once it has so many lines: a line is exposed before it is saved."""
+    file = folder / "state" / "logs.json"
+    give_up = time.monotonic() + PATIENCE
+    while not file.exists() or json.loads(file.read_text())["sources"]["s"]["totals"]["lines"] != lines:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    return file
+
+
 def saved(folder: Path) -> Path:
     """A document of a life that read three lines."""
     append(folder, 3)
     with running(folder) as program:
         program.until(LINES, "3")
-        program.until(WRITABLE, "1")
-    file = folder / "state" / "logs.json"
-    assert json.loads(file.read_text())["sources"]["s"]["totals"]["lines"] == 3
-    return file
+        return until_saved(folder, 3)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +159,8 @@ def test_a_state_folder_that_is_gone_is_made_again(tmp_path: Path) -> None:
     append(tmp_path, 3)
     with running(tmp_path) as program:
         program.until(LINES, "3")
-        file = tmp_path / "state" / "logs.json"
+        until_saved(tmp_path, 3)
         (tmp_path / "state").rename(tmp_path / "away")
         append(tmp_path, 1)
         program.until(LINES, "4")
-        give_up = time.monotonic() + PATIENCE
-        while not file.exists():
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
-        assert json.loads(file.read_text())["sources"]["s"]["totals"]["lines"] == 4
+        until_saved(tmp_path, 4)
