@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from stoker.catalog import catalog
-from stoker.collectors.gpu import gpu_collectors
+from stoker.collectors.gpu import Gpus, gpu_collectors
 from stoker.collectors.host import host_collectors
 from stoker.collectors.schedule import Schedule, State
 from stoker.config.load import state_dir
@@ -98,6 +98,10 @@ class CollectorsPart:
     def forget(self, uuid: str) -> bool:
         """Forget a GPU that is gone; whether it was known."""
         return self.nvml is not None and self.nvml.forget(uuid)
+
+    def gpus_read_at(self) -> float:
+        """When GPUs were last read, in monotonic seconds; 0 when they were not."""
+        return self.schedule.read_at(Gpus.name)
 
     def samples(self) -> Sequence[Sample]:
         """See Part."""
