@@ -26,7 +26,10 @@ from stoker.logs.finder_runs import RunsFinder
 from stoker.logs.formats_sources import formats_of
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
+from stoker.sources.host import Host
+from stoker.sources.mounts import Mounts
 from stoker.sources.nvml import NvmlGate
+from stoker.sources.nvml_recorded import RecordedProcess
 from stoker.sources.run_folder import folders as run_folders
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from stoker.logs.origin_ingest import Ingest
     from stoker.metrics import Desc, Sample
     from stoker.sources.machine import Machine
+    from stoker.sources.replay import Replay
     from stoker.spec.pack import Pack
 
 
@@ -168,6 +172,34 @@ def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
         budget=settings.deadline * _SHARE,
         process_user=settings.gpu.process_user,
     )
+
+
+def replayed_parts(
+    replay: Replay, settings: Settings, _: Pack, machine: Machine, before: Sequence[Part] = ()
+) -> list[Part]:
+    """A recorded machine in place of this one: its collectors, and no logs; nothing is kept."""
+    made_of = (settings.host, settings.gpu, settings.interval, settings.deadline)
+    for part in before:
+        if isinstance(part, CollectorsPart) and part.made_of == made_of:
+            return [part]
+    mounts = Mounts(machine.proc, machine.root, statvfs=replay.statvfs)
+    collectors: list[Collector] = []
+    if settings.host.enabled:
+        collectors += host_collectors(Host(machine, mounts=mounts), switches=settings.host.collectors)
+    nvml = None
+    if replay.recording.gpus and settings.gpu.enabled is not False:
+        nvml = NvmlGate(
+            sysfs=Path(machine.sys),
+            procfs=Path(machine.proc),
+            root=Path(machine.root),
+            memory=dict(replay.recording.known),
+            clock=replay.clock,
+            env={},
+            process=RecordedProcess(replay.now),
+        )
+        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True)
+    schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
+    return [CollectorsPart(schedule, nvml, made_of)]
 
 
 def with_runs(settings: Settings) -> Settings:

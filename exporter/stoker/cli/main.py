@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from stoker import __version__
-from stoker.cli import check, doctor, generate, learn, parse, run, serve
+from stoker.cli import check, doctor, generate, learn, parse, record, run, serve
 from stoker.cli.problems import print_problems
 from stoker.documents import Problem
 from stoker.errors import MistakeError, SourceError, UsageError
@@ -17,7 +17,7 @@ from stoker.errors import MistakeError, SourceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (serve, run, parse, learn, check, generate, doctor)
+COMMANDS = (serve, run, parse, learn, check, generate, doctor, record)
 """A new command is one file and one row here."""
 OK, PROBLEMS, USAGE, BUG = 0, 1, 2, 3
 

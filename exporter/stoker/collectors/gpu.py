@@ -36,6 +36,7 @@ from stoker.errors import SourceError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from stoker.metrics import Desc, Sample
     from stoker.sources.nvml import NvmlGate
@@ -127,6 +128,12 @@ class Gpus:
                 log.exception("collector=gpu part=%s gpu=%s", part.name, gpu.gpu)
 
 
+def gpu_parts(procfs: Path, process_user: str = "off", process_limit: int = 200) -> tuple[Part, ...]:
+    """Everything that is read of a GPU which answers; `procfs` is where processes are looked up."""
+    processes = gpu_processes.GpuProcesses(procfs, process_user, process_limit)
+    return (*_PARTS, Part("processes", gpu_processes.DESCS, processes.read))
+
+
 def gpu_collectors(nvml: NvmlGate, *, required: bool = False, process_limit: int = 200) -> tuple[Collector, ...]:
     """What collects GPUs.
 
@@ -135,6 +142,5 @@ def gpu_collectors(nvml: NvmlGate, *, required: bool = False, process_limit: int
         required: `gpu.enabled: true`: a machine without a driver is a failure.
         process_limit: processes of one GPU whose memory is told.
     """
-    processes = gpu_processes.GpuProcesses(nvml.procfs, nvml.process_user, process_limit)
-    parts = (*_PARTS, Part("processes", gpu_processes.DESCS, processes.read))
+    parts = gpu_parts(nvml.procfs, nvml.process_user, process_limit)
     return (Gpus(nvml, parts, required=required),)

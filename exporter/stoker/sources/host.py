@@ -84,6 +84,10 @@ class Host:
         """The kernel's release."""
         return self.procfs.text("sys/kernel/osrelease") if self.linux else platform.release()
 
+    def architecture(self) -> str:
+        """Of the processor."""
+        return self.machine.architecture or platform.machine()
+
     def system(self) -> str:
         """The operating system as it calls itself: `Debian GNU/Linux 12 (bookworm)`."""
         if not self.linux:

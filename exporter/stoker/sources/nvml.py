@@ -80,6 +80,7 @@ class NvmlGate:
         budget: seconds that one look may take when calls hang, if there was a look before it.
         process_user: `off`, `uid` or `name`: whether processes are told with their user.
         root: where /dev, and the files by which a container is known, are.
+        process: speaks with NVML in place of a child of its own: one that records, or a recording.
     """
 
     def __init__(  # noqa: PLR0913 - everything of the outside world can be moved by a test
@@ -95,6 +96,7 @@ class NvmlGate:
         budget: float = 8.5,
         process_user: str = "off",
         root: Path = Path("/"),
+        process: NvmlProcess | None = None,
     ) -> None:
         self.procfs = procfs
         self.process_user = process_user
@@ -105,7 +107,7 @@ class NvmlGate:
         self._budget = budget
         self._known = KnownGpus({} if memory is None else memory)
         self._bus = Bus(sysfs, root, self._env)
-        self._process = NvmlProcess(self._env, deadline)
+        self._process = NvmlProcess(self._env, deadline) if process is None else process
         self._lock = threading.Lock()
         self._closed = False
         self._errors: dict[ErrorKey, int] = {}
