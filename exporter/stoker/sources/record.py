@@ -54,6 +54,7 @@ def record(
     asked: Asked,
     env: Mapping[str, str],
     *,
+    root: Path = Path("/"),
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] = time.sleep,
 ) -> Recording:
@@ -63,10 +64,11 @@ def record(
         machine: where its files are.
         asked: what is wanted.
         env: in which NVML's library is found.
+        root: where /dev, and the files by which a container is known, are.
         clock: seconds since the epoch.
         wait: waits for some seconds.
     """
-    procfs, root = Path(machine.proc), Path(machine.root)
+    procfs = Path(machine.proc)
     process = RecordingProcess(env, asked.deadline)
     gate = NvmlGate(
         sysfs=Path(machine.sys),
