@@ -176,5 +176,5 @@ class Host:
             raise SourceError(f"{error.filename or what}: {error.strerror or error}") from error
         except NotImplementedError as error:
             raise UnavailableError(f"{what}: not on this system") from error
-        except (psutil.Error, RuntimeError, ValueError, IndexError, KeyError) as error:
+        except (psutil.Error, RuntimeError, ValueError, IndexError, KeyError, AssertionError) as error:
             raise SourceError(f"{what}: psutil could not read it: {error}") from error
