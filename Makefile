@@ -39,6 +39,7 @@ generate: $(VENV)/.ready ## write everything that is generated (CONFIG=stoker.ya
 	@$(STOKER) generate $(if $(CONFIG),--config $(CONFIG)) --out $(OUT)
 
 golden: generate ## rewrite the committed files that tests compare with, to be looked at in the diff
+	@PYTHONPATH=tests $(BIN)/python tests/recordings.py
 	@git --no-pager diff --stat
 
 lint: setup ## ruff: lint and format

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import platform
+import socket
 import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stoker import __version__
+from stoker.collectors.dcgm import Dcgm
 from stoker.collectors.host import check_switches
 from stoker.config import Loaded, Settings, load_settings
 from stoker.documents import Problems
@@ -64,6 +66,7 @@ class App:
         machine: whose /proc and /sys are read, in place of the settings' one.
         build: makes the parts, given those that run before a reload; tests give their own.
         clock: seconds since the epoch.
+        host: name of the machine, for those who ask for dcgm-exporter's labels.
 
     Raises:
         MistakeError: when the configuration is wrong at the start.
@@ -78,8 +81,10 @@ class App:
         machine: Machine | None = None,
         build: Callable[[Settings, Pack, Machine, Sequence[Part]], list[Part]] = build_parts,
         clock: Callable[[], float] = time.time,
+        host: str | None = None,
     ) -> None:
         self._file = file
+        self._dcgm = Dcgm(socket.gethostname() if host is None else host)
         self._machine = machine
         self._build = build
         self._clock = clock
@@ -194,6 +199,7 @@ class App:
 
     def samples(self) -> list[Sample]:
         """Everything to expose."""
+        read_at = self._gpus_read_at()
         found = [
             Sample(own.BUILD_INFO, (__version__, platform.python_version()), 1),
             Sample(own.CONFIG_RELOAD_SUCCESSFUL, (), float(not self._reload_says)),
@@ -206,13 +212,23 @@ class App:
                 before = None
                 self._before.pop(type(part), None)
             found += self._of(part) if before is None else before
+        if self._settings.compat == "dcgm":
+            # a reading that came meanwhile belongs to another moment
+            found += self._guarded(
+                "dcgm", lambda: self._dcgm.read(found, read_at if read_at == self._gpus_read_at() else 0)
+            )
         return found
+
+    def _gpus_read_at(self) -> float:
+        return max((getattr(part, "gpus_read_at", float)() for part in self._parts), default=0.0)
 
     def _of(self, part: Part) -> list[Sample]:
         """A part's samples; a bug in one costs the page only these."""
-        name = type(part).__name__
+        return self._guarded(type(part).__name__, part.samples)
+
+    def _guarded(self, name: str, samples: Callable[[], Sequence[Sample]]) -> list[Sample]:
         try:
-            found = list(part.samples())
+            found = list(samples())
         except Exception:
             if name not in self._failing:
                 self._failing.add(name)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from stoker.catalog import catalog
-from stoker.collectors.gpu import gpu_collectors
+from stoker.collectors.gpu import Gpus, gpu_collectors
 from stoker.collectors.gpu_accounts import GpuAccounts
 from stoker.collectors.host import host_collectors
+from stoker.collectors.host_clock import HostClock
 from stoker.collectors.schedule import Schedule, State
 from stoker.config.load import state_dir
 from stoker.config.settings import RunsSettings, SourceSettings
@@ -29,7 +30,10 @@ from stoker.logs.gpu_events import GpuEvents
 from stoker.logs.implied import kernel_source
 from stoker.logs.state import KeptMapping
 from stoker.server.page import Table
+from stoker.sources.host import Host
+from stoker.sources.mounts import Mounts
 from stoker.sources.nvml import NvmlGate
+from stoker.sources.nvml_recorded import RecordedProcess
 from stoker.sources.pods import LOGS, Pods
 from stoker.sources.run_folder import folders as run_folders
 
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from stoker.logs.origin_ingest import Ingest
     from stoker.metrics import Desc, Sample
     from stoker.sources.machine import Machine
+    from stoker.sources.replay import Replay
     from stoker.spec.pack import Pack
 
 
@@ -102,6 +107,10 @@ class CollectorsPart:
     def forget(self, uuid: str) -> bool:
         """Forget a GPU that is gone; whether it was known."""
         return self.nvml is not None and self.nvml.forget(uuid)
+
+    def gpus_read_at(self) -> float:
+        """When GPUs were last read, in monotonic seconds; 0 when they were not."""
+        return self.schedule.read_at(Gpus.name)
 
     def samples(self) -> Sequence[Sample]:
         """See Part."""
@@ -168,6 +177,35 @@ def nvml_gate(settings: Settings, machine: Machine) -> NvmlGate | None:
         budget=settings.deadline * _SHARE,
         process_user=settings.gpu.process_user,
     )
+
+
+def replayed_parts(
+    replay: Replay, settings: Settings, _: Pack, machine: Machine, before: Sequence[Part] = ()
+) -> list[Part]:
+    """A recorded machine in place of this one: its collectors, and no logs; nothing is kept."""
+    made_of = (settings.host, settings.gpu, settings.interval, settings.deadline)
+    for part in before:
+        if isinstance(part, CollectorsPart) and part.made_of == made_of:
+            return [part]
+    mounts = Mounts(machine.proc, machine.root, statvfs=replay.statvfs)
+    collectors: list[Collector] = []
+    if settings.host.enabled:
+        found = host_collectors(Host(machine, mounts=mounts), switches=settings.host.collectors)
+        collectors += [each for each in found if each.name != HostClock.name]  # whose clock is this machine's
+    nvml = None
+    if replay.recording.gpus and settings.gpu.enabled is not False:
+        nvml = NvmlGate(
+            sysfs=Path(machine.sys),
+            procfs=Path(machine.proc),
+            root=Path(machine.root),
+            memory=dict(replay.recording.known),
+            clock=replay.clock,
+            env={},
+            process=RecordedProcess(replay.now),
+        )
+        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True, accounted=False)
+    schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
+    return [CollectorsPart(schedule, nvml, made_of)]
 
 
 def with_runs(settings: Settings) -> Settings:

@@ -41,6 +41,7 @@ def test_there_are_pages_with_configurations() -> None:
         "get-logs-in",
         "beside-elk",
         "watch-a-run",
+        "move-from-dcgm-exporter",
     }
 
 

@@ -17,7 +17,7 @@ from stoker.errors import MistakeError, SourceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("serve", "run", "parse", "learn", "check", "generate", "doctor")
+COMMANDS = ("serve", "run", "parse", "learn", "check", "generate", "doctor", "record")
 """A new command is one file and one name here; only the one that is called is imported, since the others are half of the start."""
 OK, PROBLEMS, USAGE, BUG = 0, 1, 2, 3
 

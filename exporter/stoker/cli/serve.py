@@ -8,14 +8,23 @@ import queue
 import signal
 import sys
 import threading
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.app import App
+from stoker.collectors.rehearsal import rehearse
 from stoker.config import find_config
+from stoker.parts import replayed_parts
+from stoker.sources.recording import load
+from stoker.sources.replay import Replay
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+log = logging.getLogger(__name__)
 
 _END = 1.9
 """Seconds from SIGTERM to the end at the latest."""
@@ -27,6 +36,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--config", metavar="FILE", help="stoker.yaml (default: $STOKER_CONFIG, ./, /etc/stoker/)")
     parser.add_argument(
         "--listen", "--web.listen-address", metavar="HOST:PORT", help="address in place of the settings'"
+    )
+    parser.add_argument(
+        "--replay",
+        metavar="DIR",
+        help="serve a machine that `stoker record` wrote down in place of this one; without logs, and nothing is kept",
     )
     parser.add_argument(
         "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="what is logged"
@@ -46,13 +60,39 @@ def run(args: argparse.Namespace) -> int:
     if listen is not None and listen.startswith(":") and listen.count(":") == 1:
         listen = f"0.0.0.0{listen}"  # noqa: S104 - as `:9838` means in every other exporter
     asked = _signals()
-    app = App(find_config(args.config, os.environ), listen=listen)
-    app.start()
-    while next_asked(asked) == signal.SIGHUP:
-        app.reload()
-    app.stop()
+    config = find_config(args.config, os.environ)
+    with _replay(args.replay) as replay:
+        app = App(config, listen=listen) if replay is None else _replayed(replay, config, listen)
+        app.start()
+        while next_asked(asked) == signal.SIGHUP:
+            app.reload()
+        app.stop()
     logging.shutdown()
     os._exit(0)  # threads that hang in a driver must not keep the process alive
+
+
+@contextmanager
+def _replay(path: str | None) -> Iterator[Replay | None]:
+    """The recording to serve, if one is named, ready to be played; its files go with the program."""
+    if path is None:
+        yield None
+        return
+    recording = load(Path(path))
+    rehearse(recording)
+    replay = Replay(recording)
+    try:
+        yield replay
+    finally:
+        replay.close()
+
+
+def _replayed(replay: Replay, config: Path | None, listen: str | None) -> App:
+    """An exporter of the recorded machine."""
+    host = replay.recording.host
+    app = App(config, listen=listen, machine=replay.machine, build=partial(replayed_parts, replay), host=host)
+    log.info("replaying host=%s rounds=%d", host, len(replay.recording.rounds))
+    replay.start()
+    return app
 
 
 def next_asked(asked: queue.SimpleQueue[int]) -> int:

@@ -159,6 +159,11 @@ class Gpus:
             return None
 
 
+def gpu_parts() -> tuple[Part, ...]:
+    """What is read of a GPU by itself, whoever uses it."""
+    return _PARTS
+
+
 def gpu_collectors(
     nvml: NvmlGate,
     *,
@@ -166,6 +171,7 @@ def gpu_collectors(
     process_limit: int = 200,
     pods: Pods | None = None,
     accounts: gpu_accounts.GpuAccounts | None = None,
+    accounted: bool = True,
 ) -> tuple[Collector, ...]:
     """What collects GPUs.
 
@@ -175,13 +181,13 @@ def gpu_collectors(
         process_limit: processes of one GPU that are told.
         pods: knows the names of pods.
         accounts: what workloads have used.
+        accounted: whether that is told: not of a recording, which has no time of its own.
     """
     accounts = accounts or gpu_accounts.GpuAccounts()
     owners = Owners(nvml.procfs, nvml.process_user)
     processes = gpu_processes.GpuProcesses(owners, pods or Pods(), process_limit, accounts.note)
     parts = (*_PARTS, Part("processes", gpu_processes.DESCS, processes.read))
-    wholes = (
-        Whole("processes", processes.begin, processes.machine),
-        Whole("accounts", accounts.begin, accounts.samples),
-    )
-    return (Gpus(nvml, parts, wholes=wholes, required=required),)
+    wholes = [Whole("processes", processes.begin, processes.machine)]
+    if accounted:
+        wholes.append(Whole("accounts", accounts.begin, accounts.samples))
+    return (Gpus(nvml, parts, wholes=tuple(wholes), required=required),)

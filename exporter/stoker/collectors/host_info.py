@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
@@ -32,5 +31,5 @@ class HostInfo:
 
     def collect(self) -> Reading:
         """Read once."""
-        self._labels = self._labels or (self._host.kernel(), self._host.system(), platform.machine())
+        self._labels = self._labels or (self._host.kernel(), self._host.system(), self._host.architecture())
         return Reading([Sample(INFO, self._labels, 1.0), Sample(BOOT_TIME, (), self._host.boot_time())])

@@ -173,6 +173,11 @@ class Schedule:
                 found += self._own(watched, now)
         return found
 
+    def read_at(self, name: str) -> float:
+        """When the reading that is served of a collector was begun, in monotonic seconds; 0 before there is one."""
+        with self._lock:
+            return next((watched.read_at for watched in self._watched if watched.collector.name == name), 0.0)
+
     def status(self) -> list[Status]:
         """How each collector fares."""
         now = self._monotonic()

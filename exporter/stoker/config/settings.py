@@ -241,6 +241,10 @@ class Settings:
     deadline: Duration = setting(Duration(10), doc="How long one run of a collector may take.")
     host: HostSettings = setting(factory=HostSettings, doc="Host metrics.")
     gpu: GpuSettings = setting(factory=GpuSettings, doc="GPU metrics.")
+    compat: Literal["dcgm"] | None = setting(
+        None,
+        doc="`dcgm` exposes the readings of GPUs a second time, under the names, labels and units of dcgm-exporter.",
+    )
     limits: Limits = setting(factory=Limits, doc="Bounds.")
     sources: tuple[SourceSettings, ...] = setting((), doc="Logs to follow.")
     pack: RawPart | None = setting(

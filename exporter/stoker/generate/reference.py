@@ -7,6 +7,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, Literal, Union
 
+from stoker.collectors.dcgm_names import FIELDS, XID, XID_SOURCE, series_text
 from stoker.config import Settings
 from stoker.config.settings import RawPart
 from stoker.documents import Duration, Size, duration_text
@@ -37,10 +38,11 @@ _WORDS: dict[Any, str] = {
 
 
 def reference(pack: Pack) -> Iterator[Artifact]:
-    """docs/reference/{metrics,alerts,configuration,spec,xid}.md."""
+    """docs/reference/{metrics,alerts,configuration,dcgm,spec,xid}.md."""
     yield Artifact("docs/reference/metrics.md", metrics(pack))
     yield Artifact("docs/reference/alerts.md", alerts(pack))
     yield Artifact("docs/reference/xid.md", xids(pack.xids or shipped_xids()))
+    yield Artifact("docs/reference/dcgm.md", dcgm())
     tables = [*_tables(Settings, "stoker.yaml"), *_tables(UserPack, "pack"), *_tables(NotifySpec, "notify")]
     yield Artifact("docs/reference/configuration.md", _page("Configuration: stoker.yaml", tables))
     spec = [*_tables(DomainSpec, "A domain file"), *_tables(FormatsFile, "A file of log formats")]
@@ -63,6 +65,24 @@ def metrics(pack: Pack) -> str:
     lines += ["", "## Recorded series", "", "| series | what it is for |", "| --- | --- |"]
     lines += [f"| {name} | {spec.about} |" for name, spec in sorted(pack.recordings.items())]
     return _page("Metrics", lines)
+
+
+def dcgm() -> str:
+    """Every name of dcgm-exporter with the series of ours that it is read from."""
+    lines = [
+        "What `compat: dcgm` exposes: [how to move from dcgm-exporter](../how-to/move-from-dcgm-exporter.md).",
+        "",
+        "| name | type | Stoker | times | meaning |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for field in FIELDS:
+        series = series_text(field).replace("|", "\\|")
+        lines.append(
+            f"| {field.desc.name} | {field.desc.kind} | `{series}` | {number_text(field.factor)} | {field.desc.help} |"
+        )
+    source = f"the label xid of the latest `{XID_SOURCE.name}`"
+    lines.append(f"| {XID.name} | {XID.kind} | {source} | | {XID.help} |")
+    return _page("Names of dcgm-exporter", lines)
 
 
 def alerts(pack: Pack) -> str:

@@ -91,8 +91,13 @@ class Exposition:
         return [families[name] for name in sorted(families)]
 
     def _family(self, desc: Desc, found: Sequence[Sample], lines: list[str], *, openmetrics: bool) -> None:
-        name = desc.name.removesuffix("_total") if openmetrics and desc.kind is Kind.COUNTER else desc.name
-        lines.append(f"# HELP {name} {_escape_help(desc.help, quotes=openmetrics)}\n# TYPE {name} {desc.kind}\n")
+        name, kind = desc.name, str(desc.kind)
+        if openmetrics and desc.kind is Kind.COUNTER:
+            name = desc.name.removesuffix("_total")
+            kind = (
+                kind if name != desc.name else "unknown"
+            )  # another exporter's name, which OpenMetrics allows no counter
+        lines.append(f"# HELP {name} {_escape_help(desc.help, quotes=openmetrics)}\n# TYPE {name} {kind}\n")
         write = _histogram if desc.kind is Kind.HISTOGRAM else _plain
         known = self._families.setdefault(desc, {})
         turn = self._turn

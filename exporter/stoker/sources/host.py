@@ -61,6 +61,10 @@ class Host:
         """The kernel's release."""
         return self.procfs.text("sys/kernel/osrelease") if self.linux else platform.release()
 
+    def architecture(self) -> str:
+        """Of the processor."""
+        return self.machine.architecture or platform.machine()
+
     def system(self) -> str:
         """The operating system as it calls itself: `Debian GNU/Linux 12 (bookworm)`."""
         if not self.linux:
@@ -162,5 +166,5 @@ class Host:
             raise SourceError(f"{error.filename or what}: {error.strerror or error}") from error
         except NotImplementedError as error:
             raise UnavailableError(f"{what}: not on this system") from error
-        except (psutil.Error, RuntimeError, ValueError, IndexError, KeyError) as error:
+        except (psutil.Error, RuntimeError, ValueError, IndexError, KeyError, AssertionError) as error:
             raise SourceError(f"{what}: psutil could not read it: {error}") from error

@@ -23,11 +23,13 @@ class Machine:
         proc: usually /proc.
         sys: usually /sys.
         root: usually /, below which are the machine's file systems.
+        architecture: of the processor; empty for that of this machine.
     """
 
     proc: str = "/proc"
     sys: str = "/sys"
     root: str = "/"
+    architecture: str = ""
 
     @classmethod
     def of(cls, settings: HostSettings) -> Machine:

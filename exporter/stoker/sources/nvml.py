@@ -88,6 +88,7 @@ class NvmlGate:
         budget: seconds that one look may take when calls hang, if there was a look before it.
         process_user: `off`, `uid` or `name`: whether processes are told with their user.
         root: where /dev, and the files by which a container is known, are.
+        process: speaks with NVML in place of a child of its own: one that records, or a recording.
     """
 
     def __init__(  # noqa: PLR0913 - everything of the outside world can be moved by a test
@@ -103,6 +104,7 @@ class NvmlGate:
         budget: float = 8.5,
         process_user: str = "off",
         root: Path = Path("/"),
+        process: NvmlProcess | None = None,
     ) -> None:
         self.procfs = procfs
         self.process_user = process_user
@@ -113,7 +115,7 @@ class NvmlGate:
         self._budget = budget
         self._known = KnownGpus({} if memory is None else memory)
         self._bus = Bus(sysfs, root, self._env)
-        self._process = NvmlProcess(self._env, deadline)
+        self._process = NvmlProcess(self._env, deadline) if process is None else process
         self._lock = threading.Lock()
         self._closed = False
         self._errors: dict[ErrorKey, int] = {}
@@ -350,7 +352,7 @@ class NvmlGate:
                 elif "count" in answer:
                     this.system = answer
                     this.count = int(answer["count"])
-                    for call, error in answer["errors"]:
+                    for call, error in answer.get("errors", ()):
                         self._count("", "", call, error)
                     if this.count != self._seen:
                         self._pauses.clear()  # they may have moved to other indices

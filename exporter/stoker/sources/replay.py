@@ -1,0 +1,130 @@
+"""A recorded machine as folders that the collectors read in place of /proc and /sys, and its time, which moves on.
+
+The rounds follow each other as they were recorded; the last one stays. A round is a folder of its own, and a link that is replaced in one step
+says which is now.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stoker.errors import SourceError
+from stoker.sources.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stoker.sources.recording import Recording, Round
+
+_NOW = "now"
+
+
+class Replay:
+    """A recording that is played, at its first round until it is started.
+
+    Args:
+        recording: what is played.
+        folder: where its files are written; a temporary one when left out.
+        monotonic: seconds that never go back.
+
+    Raises:
+        SourceError: the files cannot be written.
+    """
+
+    def __init__(
+        self, recording: Recording, folder: Path | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.recording = recording
+        self._monotonic = monotonic
+        self._begun = monotonic()
+        self._stopped = threading.Event()
+        self._number = -1
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="stoker-replay-")) if folder is None else folder
+        except OSError as error:
+            raise SourceError(f"{error.filename}: {error.strerror}") from error
+        base = f"{self._folder}/{_NOW}"
+        self.machine = Machine(f"{base}/proc", f"{base}/sys", f"{base}/root", recording.architecture)
+        try:
+            self.go_to(0)
+        except SourceError:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Let time move on."""
+        self._begun = self._monotonic()
+        threading.Thread(target=self._run, daemon=True, name="replay").start()
+
+    def close(self) -> None:
+        """Stop, and remove the files."""
+        self._stopped.set()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def now(self) -> Round:
+        """The round that is played."""
+        return self.recording.rounds[self._number]
+
+    def clock(self) -> float:
+        """The recording's own time, seconds since the epoch."""
+        return self.recording.begun + self._monotonic() - self._begun
+
+    def go_to(self, number: int) -> None:
+        """Play this round.
+
+        Raises:
+            SourceError: its files cannot be written.
+        """
+        folder = self._folder / str(number)
+        try:
+            _write(folder, self.recording.rounds[number])
+            link = self._folder / f"{_NOW}.next"
+            link.unlink(missing_ok=True)
+            link.symlink_to(str(number))
+            link.replace(self._folder / _NOW)
+        except (OSError, ValueError) as error:
+            says = error.strerror if isinstance(error, OSError) else error
+            raise SourceError(f"round {number} of the recording cannot be played: {says}") from error
+        before, self._number = self._number, number
+        for old in self._folder.iterdir():
+            if old.name not in (str(number), str(before), _NOW):  # who began to read in the one before may end
+                shutil.rmtree(old, ignore_errors=True)
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        """As os.statvfs, of a recorded file system."""
+        point = path.removeprefix(self.machine.root.rstrip("/")) or "/"
+        usage = self.now().mounts.get(point)
+        if usage is None:
+            raise FileNotFoundError(errno.ENOENT, "not in the recording")
+        if isinstance(usage, str):
+            raise OSError(errno.EIO, usage)
+        size, avail, files, files_free = usage
+        return os.statvfs_result((1, 1, size, avail, avail, files, files_free, files_free, 0, 255))
+
+    def _run(self) -> None:
+        for number, each in enumerate(self.recording.rounds):
+            if number and self._stopped.wait(max(0.0, each.at - (self._monotonic() - self._begun))):
+                return
+            if number and not self._stopped.is_set():
+                self.go_to(number)
+
+
+def _write(folder: Path, played: Round) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("proc", "sys", "root"):
+        (folder / name).mkdir(parents=True)
+    for name, text in played.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    for name, target in played.links.items():  # after all files, so that none is written through one
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(f"../{target}")
