@@ -28,6 +28,8 @@ class RecordingProcess(NvmlProcess):
         super().__init__(env, deadline)
         self._answers: list[dict[str, Any]] = []
         self._lost: dict[int, dict[str, Any]] = {}
+        self._asked = False
+        self._before: list[dict[str, Any]] = []
 
     def ask(
         self,
@@ -38,6 +40,7 @@ class RecordingProcess(NvmlProcess):
         events: bool = True,
     ) -> Generator[dict[str, Any], None, None]:
         """See NvmlProcess."""
+        self._asked = True
         try:
             with closing(super().ask(skip, _patient, until, events=events)) as answers:
                 for answer in answers:
@@ -51,13 +54,19 @@ class RecordingProcess(NvmlProcess):
             raise
 
     def taken(self) -> list[dict[str, Any]]:
-        """A round's answers; a device that is left out since it hung before is among them, as one that hangs."""
-        answers, self._answers = self._answers, []
+        """A round's answers; a device that is left out since it hung before is among them, as one that hangs.
+
+        While the gate does not ask, since NVML as a whole failed, the answer before is still what there is to say.
+        """
+        if not self._asked:
+            return self._before
+        answers, self._answers, self._asked = self._answers, [], False
         for answer in answers:
             if "index" in answer:
                 self._lost.pop(answer["index"], None)
         left_out = [lost for index, lost in self._lost.items() if index >= 0 and lost not in answers]
-        return answers + left_out
+        self._before = answers + left_out
+        return self._before
 
 
 class RecordedProcess(NvmlProcess):

@@ -1,0 +1,66 @@
+"""`stoker record` on a machine without GPUs, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import recordings
+from stoker.sources.recording import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stoker", "record", *arguments]
+    env = {**os.environ, "LD_LIBRARY_PATH": "", "XDG_STATE_HOME": str(cwd)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env)
+
+
+def test_this_machine_without_a_driver(tmp_path: Path) -> None:
+    (tmp_path / "stoker.yaml").write_text(f"state_dir: {tmp_path / 'state'}\n")
+    done = record("found", "--seconds", "0", "--config", "stoker.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    recording = load(tmp_path / "found")
+    assert recording.rounds[0].answers == [{"fatal": ["nvmlInit", "LIBRARY_NOT_FOUND"]}]
+    assert "stoker_host_cpu_seconds_total" in (page := recordings.played(recording))
+    assert 'stoker_collector_success{collector="gpu"} 1' in page
+    assert "stoker_gpu_devices " not in page
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["full"], "stoker: full: the folder is not empty"),
+        (["full/file"], "stoker: full/file: is there already"),
+        (["empty.tar.gz"], "stoker: empty.tar.gz: is a folder, and the name is that of a file"),
+        (["x", "--every", "0"], "stoker: --every 0: give the seconds from one look to the next"),
+        (
+            ["x", "--seconds", "-1"],
+            "stoker record: argument --seconds: -1: not 0 to 3600 seconds; see stoker record --help",
+        ),
+        (
+            ["x", "--seconds", "nan"],
+            "stoker record: argument --seconds: nan: not 0 to 3600 seconds; see stoker record --help",
+        ),
+    ],
+)
+def test_what_is_refused(arguments: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").write_text("")
+    (tmp_path / "empty.tar.gz").mkdir()
+    done = record(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{says}\n")
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = record("file/below", "--seconds", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "stoker: file/below: Not a directory\n"
