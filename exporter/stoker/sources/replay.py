@@ -7,6 +7,7 @@ says which is now.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import tempfile
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stoker.sources.recording import Recording, Round
+
+log = logging.getLogger(__name__)
 
 _NOW = "now"
 
@@ -45,6 +48,7 @@ class Replay:
         self._monotonic = monotonic
         self._begun = monotonic()
         self._stopped = threading.Event()
+        self._moving = threading.Lock()
         self._number = -1
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="stoker-replay-")) if folder is None else folder
@@ -66,7 +70,8 @@ class Replay:
     def close(self) -> None:
         """Stop, and remove the files."""
         self._stopped.set()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with self._moving:  # a round that is being written is removed, too
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def now(self) -> Round:
         """The round that is played."""
@@ -82,6 +87,11 @@ class Replay:
         Raises:
             SourceError: its files cannot be written.
         """
+        with self._moving:
+            if not self._stopped.is_set():
+                self._go_to(number)
+
+    def _go_to(self, number: int) -> None:
         folder = self._folder / str(number)
         try:
             _write(folder, self.recording.rounds[number])
@@ -112,8 +122,12 @@ class Replay:
         for number, each in enumerate(self.recording.rounds):
             if number and self._stopped.wait(max(0.0, each.at - (self._monotonic() - self._begun))):
                 return
-            if number and not self._stopped.is_set():
-                self.go_to(number)
+            try:
+                if number:
+                    self.go_to(number)
+            except SourceError as error:
+                log.warning("replay stays at the round before: %s", error)
+                return
 
 
 def _write(folder: Path, played: Round) -> None:
