@@ -139,9 +139,9 @@ class LostFiles(OpenFiles, ABC):
 
     def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read rotated files of a log of which it is not known whether they were read."""
+        log_name = _written_as(position, names) if among else ""
         for each in among:
             if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
-                log_name = _written_as(position, names)
                 gone = [one for one in self._files.values() if is_of(one.log, log_name) and one.is_removed()]
                 if any(repeats(each, one.descriptor) for one in gone):
                     continue  # packed while it was open, and read there, perhaps later
