@@ -36,6 +36,8 @@ sources:
   - name: chat
     files: ["{folder}/server*.log", "{folder}/access*.log"]
     from: beginning
+  - name: runs
+    runs: {{folder: "{folder}/runs"}}
 pack:
   scrape_interval: {interval}
   routing: {{group_wait: 1s, group_interval: 5s}}

@@ -117,7 +117,8 @@ def test_a_node_needs_no_configuration_for_its_runs(tmp_path: Path) -> None:
         assert (tmp_path / "state/runs").is_dir()
         if os.geteuid() == 0:
             assert (tmp_path / "state/runs").stat().st_mode & 0o7777 == 0o1777
-        command = [sys.executable, "-m", "stoker", "run", "--config", str(config), "--name", "a", "--"]
+        command = [sys.executable, "-m", "stoker", "run", "--config", str(config), "--dir", str(tmp_path / "named")]
+        command += ["--name", "a", "--"]
         print_loss = "print({'loss': 0.25, 'epoch': 0.5})"
         subprocess.run([*command, sys.executable, "-c", print_loss], env=here, check=True, stdout=subprocess.DEVNULL)
         wait_for(lambda: shows(port, LOSS, "0.25"))
