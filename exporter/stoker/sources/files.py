@@ -70,6 +70,10 @@ class Follower(LostFiles):
         first = self._first and self._from_beginning and not self.archives.listed
         looked = self._names.look(now, packed=first)
         names = self._names.files
+        if looked:
+            self._held.drop()
+            for identity, seen in self._unopened(names):
+                self._held.hold(seen.path, identity)
         if first:
             self.archives.take_all(self._names.packed, {seen.path for seen in names.values()})
         rest = self.archives.has_rest
@@ -149,13 +153,15 @@ class Follower(LostFiles):
 
     def _appeared(self, names: Mapping[Identity, Seen]) -> deque[tuple[Identity, Seen]]:
         """Files that are to be opened: new ones, and closed ones that have changed since."""
-        fresh_ones = [
+        # known ones first: what came between them and a new one is theirs
+        return deque(sorted(self._unopened(names), key=lambda each: each[0] not in self._positions))
+
+    def _unopened(self, names: Mapping[Identity, Seen]) -> list[tuple[Identity, Seen]]:
+        return [
             (identity, seen)
             for identity, seen in names.items()
             if identity not in self._files and self._quiet.get(identity) != seen.change
         ]
-        # known ones first: what came between them and a new one is theirs
-        return deque(sorted(fresh_ones, key=lambda each: each[0] not in self._positions))
 
     def _opened_fresh(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         paths = {each.path: key for key, each in names.items()} if self._fresh else {}
@@ -187,6 +193,9 @@ class Follower(LostFiles):
         if original is not None and (known is None or known.offset) and not self._is_kept(identity, seen.path):
             waits, position = self._copy(seen.path, identity, original)
             if waits:
+                if known is not None:  # what it was is elsewhere: its inode is the copy's now
+                    del self._positions[identity]
+                    yield from self._sought_again(known, names)
                 return
         file = self._open(seen.path, position, identity=identity)  # by now its name may be another's
         if file is None and not is_at(seen.path, identity):
@@ -194,11 +203,14 @@ class Follower(LostFiles):
             unread = new_position(seen.path, self._log_of(seen.path), identity, changed=seen.change[1])
             self._unsought[identity] = self._positions[identity] = known or unread
         if file is not None:
+            later = []
+            if known is not None and file.log != file.path and file.start == known.offset:
+                later = self._followed(known, identity)
             yield from self._opened(file, names)
             if file.log != file.path:
                 yield from self._older(file, names)
-                if known is not None and file.start == known.offset:
-                    yield from self._followed(known, identity, names)
+                if known is not None:
+                    yield from self._each(known, later, names)
             else:
                 yield from self._succeeded(file, names)
 

@@ -126,13 +126,6 @@ class FollowedFile(Progress):
         """Whether a log goes on in another file."""
         return not self.named or self.path != self.log
 
-    def is_removed(self) -> bool:
-        """Whether the file has no name at all any more."""
-        try:
-            return os.fstat(self.descriptor).st_nlink == 0
-        except OSError:
-            return False
-
     def is_over(self) -> bool:
         """Whether nobody can go on with its last line, nor has for a while."""
         return time.time() - self.changed / 1e9 >= PAUSE and bool(is_complete(self.descriptor, self.size))

@@ -20,6 +20,7 @@ from stoker.sources.files_remains import (
     fresh,
     holds,
     is_of,
+    is_removed,
     originals,
     repeats,
     rest,
@@ -53,8 +54,12 @@ class LostFiles(OpenFiles, ABC):
         yield Event("opened", file)
         lost, self._lost = self._lost, []
         for position in lost:
-            if not (yield from self._remains(position, names)):
-                yield from self._after(position, names)
+            yield from self._sought_again(position, names)
+
+    def _sought_again(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """Read what is left of a log whose name or inode is another's, or what came after it."""
+        if not (yield from self._remains(position, names)):
+            yield from self._after(position, names)
 
     def _sought(self, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Files that were rotated while they were not open: what is left of them is read."""
@@ -70,9 +75,10 @@ class LostFiles(OpenFiles, ABC):
             if file is not None and file.start == position.offset:
                 file.named = False
                 self.rotations += path != position.path
+                later = self._followed(position, identity)
                 yield from self._opened(file, names)
                 yield from self._older(file, names)
-                yield from self._followed(position, identity, names)
+                yield from self._each(position, later, names)
                 continue
             if file is not None:  # another file took the inode
                 os.close(file.descriptor)
@@ -90,12 +96,18 @@ class LostFiles(OpenFiles, ABC):
                 if not there and not self._tries:
                     yield from self._after(position, names)
 
-    def _followed(self, position: Position, identity: Identity, names: Mapping[Identity, Seen]) -> Iterator[Event]:
-        """Read what came after a log that was rotated while nobody watched and has its inode still."""
+    def _followed(self, position: Position, identity: Identity) -> list[Sibling]:
+        """What came after a log that was rotated while nobody watched and has its inode still."""
         if not position.offset:  # it may be another one with its inode
-            yield from self._each(position, since(position, siblings(position.log, position.folder)), names)
-        elif not position.passed:
-            yield from self._between(position, identity, names)
+            return self._hold(since(position, siblings(position.log, position.folder)))
+        return self._between(position, identity)
+
+    def _hold(self, among: list[Sibling]) -> list[Sibling]:
+        """Rotated files that are to be read, after what is read before them: the youngest ones are the next to be packed."""
+        for each in reversed(among):
+            if each.identity not in self._files:
+                self._held.hold(each.path, each.identity)
+        return among
 
     def _after(self, position: Position, names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read what came after a log of which nothing is left."""
@@ -109,44 +121,49 @@ class LostFiles(OpenFiles, ABC):
             Whether there was something left, or might have been.
         """
         among = [each for each in siblings(_written_as(position, names), position.folder) if not self._is_known(each)]
-        one = rest(position, among)
+        one = rest(position, among, self._held.opened)
         if one is None:
             if not position.offset:
                 yield from self._each(position, since(position, among), names)
             return not position.offset
+        self._hold([one])
+        later = self._between(position, one.identity)
         self._positions.pop(position.identity, None)
         self._unsought.pop(position.identity, None)
         if (old := self._files.get(one.identity)) is not None:  # the copy was written over an older one
             yield from self._forget(old)
         yield from self._take(one, position.log, position, names, passed=position.passed)
-        if not position.passed:
-            yield from self._between(position, one.identity, names)
+        yield from self._each(position, later, names)
         return True
 
     def _is_known(self, one: Sibling) -> bool:
         file = self._files.get(one.identity)
         return file.is_there() if file is not None else self.archives.knows(one.identity, one.changed)
 
-    def _between(self, position: Position, now: Identity, names: Mapping[Identity, Seen]) -> Iterator[Event]:
-        """Read what was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
-        for _ in range(TRIES):
+    def _between(self, position: Position, now: Identity) -> list[Sibling]:
+        """What was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
+        for _ in range(0 if position.passed else TRIES):
             among = siblings(position.log, position.folder)
             one = next((each for each in among if each.identity == now), None)
             if one is not None:
-                break
-        if one is not None:
-            yield from self._each(position, between(one, among), names)
+                return self._hold(between(one, among))
+        return []
 
     def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read rotated files of a log of which it is not known whether they were read."""
+        self._hold(among)
         log_name = _written_as(position, names) if among else ""
         for each in among:
             if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
-                gone = [one for one in self._files.values() if is_of(one.log, log_name) and one.is_removed()]
-                if any(repeats(each, one.descriptor) for one in gone):
+                gone = [
+                    one.descriptor
+                    for one in self._files.values()
+                    if is_of(one.log, log_name) and is_removed(one.descriptor)
+                ]
+                if any(repeats(each, one, self._held.opened) for one in (*gone, *self._held.removed(each.identity))):
                     continue  # packed while it was open, and read there, perhaps later
                 of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
-                known = next((one for one in of_log if holds(each.path, one, each.identity)), None)
+                known = next((one for one in of_log if holds(each.path, one, each.identity, self._held.opened)), None)
                 if known is not None and known.identity in self._quiet:
                     continue
                 if known is not None:
@@ -193,7 +210,7 @@ class LostFiles(OpenFiles, ABC):
                 continue
             position = file.position()
             among = siblings(position.log, position.folder)
-            if not file.is_removed():
+            if not is_removed(file.descriptor):
                 one = next((each for each in among if each.identity == file.identity), None)
             else:  # it was packed: looked for only where there may be more than itself
                 one = rest(position, among) if len(fresh(position, among)) > 1 else None

@@ -13,6 +13,7 @@ from stoker.sources.files_event import Event
 from stoker.sources.files_faults import Faults
 from stoker.sources.files_followed import FollowedFile
 from stoker.sources.files_found import Globs
+from stoker.sources.files_held import Held
 from stoker.sources.files_known import Identity, Positions
 from stoker.sources.files_names import Names, Seen
 from stoker.sources.files_position import Position, new_position
@@ -21,7 +22,7 @@ from stoker.sources.files_remains import (
     holds,
     is_copy,
     is_of,
-    opened,
+    is_removed,
     path_of,
 )
 
@@ -74,6 +75,7 @@ class OpenFiles:
         self._aside: dict[Identity, Seen] = {}
         self._first = True
         self._fresh: deque[tuple[Identity, Seen]] = deque()
+        self._held = Held()
         self.faults = Faults(errors)
         self.archives = Archives(lambda path, why: self.faults.say(path, "compressed", why))
         self._names = Names(find or Globs(patterns).paths, self.archives.knows, self.faults)
@@ -120,7 +122,7 @@ class OpenFiles:
     def _is_kept(self, identity: Identity, path: str) -> bool:
         """Whether the file has what was read of it in an earlier life, or before it was closed."""
         position = self._positions.get(identity)
-        return position is not None and position.offset > 0 and holds(path, position)
+        return position is not None and position.offset > 0 and holds(path, position, identity, self._held.opened)
 
     def _copy(self, path: str, identity: Identity, original: Identity) -> tuple[bool, Position | None]:
         """Whether a new file is but a copy of a log, so that there is nothing in it to read now; else from where it is no copy."""
@@ -128,7 +130,7 @@ class OpenFiles:
         if file is None:
             return False, None
         try:
-            with opened(path, identity) as new:
+            with self._held.opened(path, identity) as new:
                 if is_copy(new.fileno(), file.descriptor):
                     return True, None
                 position = file.position()
@@ -150,8 +152,9 @@ class OpenFiles:
             log_name: the name under which it was written, where the path does not say.
             identity: of the file meant; None for any.
         """
+        held = self._held.take(identity) if identity is not None else None
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK) if held is None else held
         except FileNotFoundError:
             return self._open_renamed(path, position, log_name, identity)
         except OSError as error:
@@ -273,7 +276,7 @@ class OpenFiles:
         yield Event(kind, file)
         position = file.position()
         if kind == "ended" and not file.named:
-            position = replace(position, ended=True, removed=file.is_removed())
+            position = replace(position, ended=True, removed=is_removed(file.descriptor))
         self._positions.pop(file.identity, None)
         self._positions[file.identity] = position
         os.close(file.descriptor)
@@ -294,6 +297,7 @@ class OpenFiles:
     def close(self) -> None:
         """Let go of all files; positions stay."""
         self.archives.close()
+        self._held.drop()
         for file in self._files.values():
             self._positions[file.identity] = file.position()
             os.close(file.descriptor)

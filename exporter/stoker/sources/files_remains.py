@@ -19,6 +19,11 @@ from stoker.sources.compressed import blocks
 from stoker.sources.files_position import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Opener = Callable[[str, tuple[int, int] | None], BinaryIO]
+    """Opens the file of a path, if it has this device and inode; see `opened`."""
+
     from stoker.sources.files_position import Position
 
 PACKED = (".gz", ".zst")
@@ -104,6 +109,14 @@ def opened(path: str, identity: tuple[int, int] | None = None, changed: int = 0)
     raise FileNotFoundError(errno.ENOENT, "it is gone")
 
 
+def is_removed(descriptor: int) -> bool:
+    """Whether an open file has no name at all any more."""
+    try:
+        return os.fstat(descriptor).st_nlink == 0
+    except OSError:
+        return False
+
+
 def originals(path: str) -> list[str]:
     """The names from which this one may have come by a rotation or a copy, the longest first."""
     folder, name = os.path.split(path)
@@ -168,12 +181,12 @@ def _rotated(folder: str, base: str) -> set[Sibling]:
     return there
 
 
-def rest(position: Position, among: list[Sibling]) -> Sibling | None:
+def rest(position: Position, among: list[Sibling], way: Opener = opened) -> Sibling | None:
     """The one that has what the position's file had, and whatever followed; None when none has."""
     if not position.offset:
         return None
     return next(
-        (each for each in fresh(position, among)[:_CANDIDATES] if holds(each.path, position, each.identity)), None
+        (each for each in fresh(position, among)[:_CANDIDATES] if holds(each.path, position, each.identity, way)), None
     )
 
 
@@ -216,21 +229,21 @@ def _is_later(place: tuple[int, ...], than: tuple[int, ...]) -> bool:
     return (place[0] < 0) == (than[0] < 0) and place < than
 
 
-def holds(path: str, position: Position, identity: tuple[int, int] | None = None) -> bool:
+def holds(path: str, position: Position, identity: tuple[int, int] | None = None, way: Opener = opened) -> bool:
     """Whether a file, unpacked where it is packed, has what the position's file had; see `opened`."""
     if path.endswith(PACKED):
-        return _unpacked_holds(path, position, identity)
+        return _unpacked_holds(path, position, identity, way)
     try:
-        with opened(path, identity) as file:
+        with way(path, identity) as file:
             return position.fits(file.fileno())
     except OSError:
         return False
 
 
-def _unpacked_holds(path: str, position: Position, identity: tuple[int, int] | None) -> bool:
+def _unpacked_holds(path: str, position: Position, identity: tuple[int, int] | None, way: Opener) -> bool:
     head, tail, left = b"", b"", position.offset
     try:
-        with closing(blocks(path, opened(path, identity))) as unpacked:
+        with closing(blocks(path, way(path, identity))) as unpacked:
             for data in unpacked:
                 head += data[: position.head_size - len(head)]
                 if len(head) == position.head_size and digest(head) != position.head:
@@ -244,11 +257,11 @@ def _unpacked_holds(path: str, position: Position, identity: tuple[int, int] | N
     return False
 
 
-def repeats(one: Sibling, of: int) -> bool:
+def repeats(one: Sibling, of: int, way: Opener = opened) -> bool:
     """Whether an open file begins with all that another one has, unpacked where it is packed: it was made from that."""
     size = 0
     try:
-        with closing(blocks(one.path, opened(one.path, one.identity))) as unpacked:
+        with closing(blocks(one.path, way(one.path, one.identity))) as unpacked:
             for data in unpacked:
                 if os.pread(of, len(data), size) != data:
                     return False
