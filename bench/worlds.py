@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -35,23 +36,30 @@ Saved = tuple[list[dict[str, Any]], dict[str, Any], dict[str, int]]
 
 
 class World:
-    """A log and what was rotated from it; each change is a second after the one before."""
+    """A log and what was rotated from it; each change is a second after the one before.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the log.
+        way: of rotating: "rename" to app.log.1, "dated" to app.log-20260101, ..., or "copy" to app.log.1 and cut the log.
+    """
+
+    def __init__(self, folder: Path, way: str) -> None:
         self.written: Counter[str] = Counter()
         self._folder = folder
+        self._way = way
         self._log = folder / "app.log"
         self._now = 10**9
         self._part = self._number = 0
+        self._copied = False
         self._begin()
 
     def _begin(self) -> None:
         self._descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._stamp()
+        self._stamp(self._descriptor)
 
-    def _stamp(self) -> None:
+    def _stamp(self, file: int | Path) -> None:
         self._now += 1
-        os.utime(self._descriptor, ns=(self._now * SECOND, self._now * SECOND))
+        os.utime(file, ns=(self._now * SECOND, self._now * SECOND))
 
     def write(self, lines: int) -> None:
         """Some lines of the present part."""
@@ -59,24 +67,42 @@ class World:
             self._number += 1
             os.write(self._descriptor, b"%d line of part %d\n" % (self._number, self._part))
             self.written[str(self._part)] += 1
-        self._stamp()
+        self._stamp(self._descriptor)
 
     def rotate(self) -> None:
-        """As logrotate does it: the oldest first, then the log itself."""
-        numbered = {int(each.name.split(".")[2]): each for each in self._folder.glob("app.log.*")}
-        for number in sorted(numbered, reverse=True):
-            end = ".gz" if numbered[number].suffix == ".gz" else ""
-            numbered[number].rename(self._folder / f"app.log.{number + 1}{end}")
-        self._log.rename(self._folder / "app.log.1")
+        """As logrotate does it: the oldest first, then the log itself; a copied log is cut at the next step."""
+        place = self._place()
+        if self._way == "copy":
+            shutil.copyfile(self._log, place)
+            self._stamp(place)
+            self._copied = True
+            return
+        self._log.rename(place)
         os.close(self._descriptor)
         self._part += 1
         self._begin()
 
+    def _place(self) -> Path:
+        if self._way == "dated":
+            return self._folder / f"app.log-{20260101 + self._part}"
+        numbered = {int(each.name.split(".")[2]): each for each in self._folder.glob("app.log.*")}
+        for number in sorted(numbered, reverse=True):
+            end = ".gz" if numbered[number].suffix == ".gz" else ""
+            numbered[number].rename(self._folder / f"app.log.{number + 1}{end}")
+        return self._folder / "app.log.1"
+
+    def _cut(self) -> None:
+        os.truncate(self._descriptor, 0)
+        self._stamp(self._descriptor)
+        self._part += 1
+        self._copied = False
+
     def pack(self, number: int) -> None:
-        """A rotated file, as gzip does it, which keeps the time."""
-        plain = self._folder / f"app.log.{number}"
+        """A rotated file, the newest or the one before, as gzip does it, which keeps the time."""
+        name = f"app.log.{number}" if self._way != "dated" else f"app.log-{20260101 + self._part - number}"
+        plain = self._folder / name
         if plain.exists():
-            packed = self._folder / f"app.log.{number}.gz"
+            packed = self._folder / f"{name}.gz"
             packed.write_bytes(gzip.compress(plain.read_bytes(), 1))
             changed = plain.stat().st_mtime_ns
             os.utime(packed, ns=(changed, changed))
@@ -85,11 +111,16 @@ class World:
     def drop(self, counted: dict[str, int]) -> None:
         """Delete what is old and counted; its inodes are given anew."""
         if all(counted.get(part) == lines for part, lines in self.written.items() if part != str(self._part)):
-            for each in self._folder.glob("app.log.[3-9]*"):
-                each.unlink()
+            old = "app.log.[3-9]*" if self._way != "dated" else "app.log-*"
+            new = [f"app.log-{20260101 + self._part - number}" for number in (1, 2)]
+            for each in self._folder.glob(old):
+                if not each.name.startswith(tuple(new)):
+                    each.unlink()
 
     def do(self, step: Step, counted: dict[str, int]) -> None:
         """One step of the world."""
+        if self._copied:
+            self._cut()
         name, *arguments = step
         getattr(self, name)(*(arguments if name != "drop" else (counted,)))
 
@@ -155,10 +186,10 @@ def steps(seed: int, count: int = STEPS, *, meanwhile: bool = False) -> list[Ste
     return found
 
 
-def wrong(happens: list[Step], glob: str) -> dict[str, tuple[int, int]]:
+def wrong(happens: list[Step], glob: str, way: str = "rename") -> dict[str, tuple[int, int]]:
     """By part, the lines that were counted and those that were written, where they differ."""
     with tempfile.TemporaryDirectory(prefix="stoker-world-") as name:
-        world = World(Path(name))
+        world = World(Path(name), way)
         world.write(2)  # what was rotated before anybody saw the log is nobody's to find
         life = Life(f"{name}/{glob}")
         life.look()
@@ -173,7 +204,7 @@ def wrong(happens: list[Step], glob: str) -> dict[str, tuple[int, int]]:
                 life = Life(f"{name}/{glob}", saved)
             else:
                 world.do(step, saved[2])
-        world.write(1)
+        world.do(("write", 1), saved[2])
         for _ in range(12):
             life.look()
         life.end()
@@ -188,14 +219,14 @@ def _meanwhile(world: World, changes: dict[int, Step], counted: dict[str, int], 
         world.do(changes[number], counted)
 
 
-def smallest(happens: list[Step], glob: str) -> list[Step]:
+def smallest(happens: list[Step], glob: str, way: str = "rename") -> list[Step]:
     """A world that fails, with as few steps as possible."""
     size = len(happens) // 2
     while size:
         at = 0
         while at < len(happens):
             fewer = happens[:at] + happens[at + size :]
-            if wrong(fewer, glob):
+            if wrong(fewer, glob, way):
                 happens = fewer
             else:
                 at += size

@@ -191,7 +191,7 @@ class Follower(LostFiles):
         position = None
         known = self._positions.get(identity)
         if original is not None and (known is None or known.offset) and not self._is_kept(identity, seen.path):
-            waits, position = self._copy(seen.path, identity, original)
+            waits, position = self._copy(seen.path, identity, names[original].path, original)
             if waits:
                 if known is not None:  # what it was is elsewhere: its inode is the copy's now
                     del self._positions[identity]
@@ -251,7 +251,7 @@ class Follower(LostFiles):
         try:
             looked = file.changed
             if file.cut():
-                yield from self._cut(file, names)
+                yield from self._cut(file, looked, names)
                 if self._files.get(file.identity) is not file:
                     return
             if not file.offset and file.named and file.path == file.log:
@@ -282,18 +282,21 @@ class Follower(LostFiles):
             self.faults.say(file.path, "read", error.strerror)
             yield from self._end(file, "left")
 
-    def _cut(self, file: FollowedFile, names: Mapping[Identity, Seen]) -> Iterator[Event]:
-        """What was read is no longer in the file."""
+    def _cut(self, file: FollowedFile, looked: int, names: Mapping[Identity, Seen]) -> Iterator[Event]:
+        """What was read is no longer in the file, which was changed at `looked` when it was last looked at."""
         self.truncations += 1
         log.info("file was cut path=%s", file.path)
         paths = {each.path: key for key, each in names.items()}
         original = next((paths[each] for each in originals(file.path) if each in paths), None)
         if original == file.identity:
             original = None
-        if original is not None and self._copy(file.path, file.identity, original) != (False, None):
+        if original is not None and self._copy(file.path, file.identity, names[original].path, original) != (
+            False,
+            None,
+        ):
             yield from self._forget(file)  # an older copy, written over with a new one
             return
-        old = file.position()
+        old = replace(file.position(), changed=looked)
         file.restart()
         first = True
         for event in self._remains(old, names):

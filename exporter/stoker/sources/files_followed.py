@@ -164,7 +164,7 @@ class FollowedFile(Progress):
                 self.size = self.offset  # nothing but a hole follows, which somebody may yet fill
                 return b""
         data = os.pread(self.descriptor, BLOCK, offset)
-        if not data or (self.offset and not self._edges.there(self.descriptor) and self._is_new(data, offset)):
+        if not data or (not self._edges.there(self.descriptor) and self._is_new(data, offset)):
             return b""
         if self.after_cut:
             text = data.lstrip(b"\0")

@@ -164,12 +164,17 @@ class LostFiles(OpenFiles, ABC):
                     continue  # packed while it was open, and read there, perhaps later
                 of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
                 known = next((one for one in of_log if holds(each.path, one, each.identity, self._held.opened)), None)
-                if known is not None and known.identity in self._quiet:
+                if known is not None and (known.identity in self._quiet or self._is_copied(known, each, names)):
                     continue
                 if known is not None:
                     del self._positions[known.identity]
                     self._unsought.pop(known.identity, None)
                 yield from self._take(each, position.log, known, names, passed=each is not among[-1])
+
+    def _is_copied(self, position: Position, to: Sibling, names: Mapping[Identity, Seen]) -> bool:
+        """Whether a log that is not open yet was copied to another file, and not cut since."""
+        seen = names.get(position.identity)
+        return seen is not None and position.identity != to.identity and self._is_kept(position.identity, seen.path)
 
     def _take(
         self, one: Sibling, log_name: str, position: Position | None, names: Mapping[Identity, Seen], *, passed: bool
@@ -180,7 +185,7 @@ class LostFiles(OpenFiles, ABC):
             self.archives.take(one, log_name, position.offset if position else 0)
             return
         current = next((key for key, each in names.items() if each.path == log_name), None)
-        if position is None and current is not None and self._copy(one.path, one.identity, current)[0]:
+        if position is None and current is not None and self._copy(one.path, one.identity, log_name, current)[0]:
             return
         file = self._open(one.path, position, log_name, identity=one.identity)
         if file is None and one.identity not in self._files:

@@ -124,13 +124,14 @@ class OpenFiles:
         position = self._positions.get(identity)
         return position is not None and position.offset > 0 and holds(path, position, identity, self._held.opened)
 
-    def _copy(self, path: str, identity: Identity, original: Identity) -> tuple[bool, Position | None]:
+    def _copy(self, path: str, identity: Identity, log_path: str, original: Identity) -> tuple[bool, Position | None]:
         """Whether a new file is but a copy of a log, so that there is nothing in it to read now; else from where it is no copy."""
         file = self._files.get(original)
-        if file is None:
-            return False, None
         try:
             with self._held.opened(path, identity) as new:
+                if file is None:
+                    with self._held.opened(log_path, original) as log:
+                        return is_copy(new.fileno(), log.fileno()), None
                 if is_copy(new.fileno(), file.descriptor):
                     return True, None
                 position = file.position()
