@@ -126,6 +126,13 @@ class FollowedFile(Progress):
         """Whether a log goes on in another file."""
         return not self.named or self.path != self.log
 
+    def fits(self, position: Position) -> bool:
+        """Whether the file is as a position remembers it."""
+        try:
+            return position.fits(self.descriptor)
+        except OSError:
+            return False
+
     def is_over(self) -> bool:
         """Whether nobody can go on with its last line, nor has for a while."""
         return time.time() - self.changed / 1e9 >= PAUSE and bool(is_complete(self.descriptor, self.size))

@@ -72,7 +72,7 @@ class LostFiles(OpenFiles, ABC):
                 self._put_aside(replace(position, path=path))
                 continue
             file = self._open(path, position, identity=identity) if path else None
-            if file is not None and file.start == position.offset:
+            if file is not None and file.start == position.offset and file.fits(position):
                 file.named = False
                 self.rotations += path != position.path
                 later = self._followed(position, identity)
