@@ -86,7 +86,8 @@ class OnTerminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
-                signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as in a window, whatever runs the tests
+                for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # as in a window, whatever runs the tests
+                    signal.signal(each, signal.SIG_DFL)
                 os.execvpe(command[0], command, {**os.environ, **(env or {})})
             finally:
                 os._exit(1)
