@@ -155,13 +155,8 @@ class LostFiles(OpenFiles, ABC):
         log_name = _written_as(position, names) if among else ""
         for each in among:
             if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
-                gone = [
-                    one.descriptor
-                    for one in self._files.values()
-                    if is_of(one.log, log_name) and is_removed(one.descriptor)
-                ]
-                if any(repeats(each, one, self._held.opened) for one in (*gone, *self._held.removed(each.identity))):
-                    continue  # packed while it was open, and read there, perhaps later
+                if self._is_open_file(each, [one for one in self._files.values() if is_of(one.log, log_name)]):
+                    continue
                 of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
                 known = next((one for one in of_log if holds(each.path, one, each.identity, self._held.opened)), None)
                 if known is not None and (known.identity in self._quiet or self._is_copied(known, each, names)):
@@ -170,6 +165,14 @@ class LostFiles(OpenFiles, ABC):
                     del self._positions[known.identity]
                     self._unsought.pop(known.identity, None)
                 yield from self._take(each, position.log, known, names, passed=each is not among[-1])
+
+    def _is_open_file(self, one: Sibling, of_log: list[FollowedFile]) -> bool:
+        """Whether a rotated file has what is, or was, in an open one, by which it is read, perhaps later."""
+        packed = [each.descriptor for each in of_log if is_removed(each.descriptor)]
+        if any(repeats(one, each, self._held.opened) for each in (*packed, *self._held.removed(one.identity))):
+            return True
+        cut = [each.position() for each in of_log if each.offset and not each.is_there()]
+        return any(holds(one.path, each, one.identity, self._held.opened) for each in cut)
 
     def _is_copied(self, position: Position, to: Sibling, names: Mapping[Identity, Seen]) -> bool:
         """Whether a log that is not open yet was copied to another file, and not cut since."""
