@@ -193,6 +193,7 @@ class Follower(LostFiles):
         if original is not None and (known is None or known.offset) and not self._is_kept(identity, seen.path):
             waits, position = self._copy(seen.path, identity, names[original].path, original)
             if waits:
+                self._held.release(identity)
                 if known is not None:  # what it was is elsewhere: its inode is the copy's now
                     del self._positions[identity]
                     yield from self._sought_again(known, names)

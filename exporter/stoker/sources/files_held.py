@@ -33,6 +33,11 @@ class Held:
         """The open file, which is no longer held here; None when it is not."""
         return self._descriptors.pop(identity, None)
 
+    def release(self, identity: Identity) -> None:
+        """Let go of one that is not to be read."""
+        if (held := self.take(identity)) is not None:
+            os.close(held)
+
     def opened(self, path: str, identity: Identity | None = None) -> BinaryIO:
         """A file to be read from its beginning: the one that is held, else as `files_remains.opened` finds it.
 

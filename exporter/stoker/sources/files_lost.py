@@ -154,20 +154,24 @@ class LostFiles(OpenFiles, ABC):
         self._hold(among)
         log_name = _written_as(position, names) if among else ""
         for each in among:
-            if each.identity not in self._files and not self.archives.knows(each.identity, each.changed):
-                if self._is_open_file(each, [one for one in self._files.values() if is_of(one.log, log_name)]):
-                    continue
-                of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
-                known = next((one for one in of_log if holds(each.path, one, each.identity, self._held.opened)), None)
-                if known is not None and (known.identity in self._quiet or self._is_copied(known, each, names)):
-                    continue
-                if known is not None:
-                    del self._positions[known.identity]
-                    self._unsought.pop(known.identity, None)
-                yield from self._take(each, position.log, known, names, passed=each is not among[-1])
+            if each.identity in self._files or self.archives.knows(each.identity, each.changed):
+                continue
+            if self._is_open_file(each, log_name):
+                self._held.release(each.identity)
+                continue
+            of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
+            known = next((one for one in of_log if holds(each.path, one, each.identity, self._held.opened)), None)
+            if known is not None and (known.identity in self._quiet or self._is_copied(known, each, names)):
+                self._held.release(each.identity)
+                continue
+            if known is not None:
+                del self._positions[known.identity]
+                self._unsought.pop(known.identity, None)
+            yield from self._take(each, position.log, known, names, passed=each is not among[-1])
 
-    def _is_open_file(self, one: Sibling, of_log: list[FollowedFile]) -> bool:
+    def _is_open_file(self, one: Sibling, log_name: str) -> bool:
         """Whether a rotated file has what is, or was, in an open one, by which it is read, perhaps later."""
+        of_log = [each for each in self._files.values() if is_of(each.log, log_name)]
         packed = [each.descriptor for each in of_log if is_removed(each.descriptor)]
         if any(repeats(one, each, self._held.opened) for each in (*packed, *self._held.removed(one.identity))):
             return True
@@ -189,6 +193,7 @@ class LostFiles(OpenFiles, ABC):
             return
         current = next((key for key, each in names.items() if each.path == log_name), None)
         if position is None and current is not None and self._copy(one.path, one.identity, log_name, current)[0]:
+            self._held.release(one.identity)
             return
         file = self._open(one.path, position, log_name, identity=one.identity)
         if file is None and one.identity not in self._files:
