@@ -190,12 +190,12 @@ class Follower(LostFiles):
         original = next((paths[each] for each in originals(seen.path) if each in paths), None)
         position = None
         known = self._positions.get(identity)
-        if original is not None and (known is None or known.offset) and not self._is_kept(identity, seen.path):
+        if original is not None and not self._is_kept(identity, seen.path):
             waits, position = self._copy(seen.path, identity, names[original].path, original)
             if waits:
                 self._held.release(identity)
                 if known is not None:  # what it was is elsewhere: its inode is the copy's now
-                    del self._positions[identity]
+                    self._displace(known)
                     yield from self._sought_again(known, names)
                 return
         file = self._open(seen.path, position, identity=identity)  # by now its name may be another's

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from stoker.sources.files_remains import is_removed, opened
+from stoker.sources.files_remains import Sibling, is_removed, opened, place_of, repeats
 
 if TYPE_CHECKING:
     from stoker.sources.files_known import Identity
@@ -13,25 +13,31 @@ if TYPE_CHECKING:
 _MOST = 64
 
 
+class _File(NamedTuple):
+    path: str
+    descriptor: int
+
+
 class Held:
     """See the module; by device and inode, which are not given anew while they are held. At most 64 at a time."""
 
     def __init__(self) -> None:
-        self._descriptors: dict[Identity, int] = {}
+        self._files: dict[Identity, _File] = {}
 
     def hold(self, path: str, identity: Identity) -> None:
         """Hold a file, if it is still there and there is room."""
-        if identity in self._descriptors or len(self._descriptors) >= _MOST:
+        if identity in self._files or len(self._files) >= _MOST:
             return
         try:
             with opened(path, identity) as file:
-                self._descriptors[identity] = os.dup(file.fileno())
+                self._files[identity] = _File(path, os.dup(file.fileno()))
         except OSError:
             return
 
     def take(self, identity: Identity) -> int | None:
         """The open file, which is no longer held here; None when it is not."""
-        return self._descriptors.pop(identity, None)
+        held = self._files.pop(identity, None)
+        return held.descriptor if held is not None else None
 
     def release(self, identity: Identity) -> None:
         """Let go of one that is not to be read."""
@@ -44,18 +50,29 @@ class Held:
         Raises:
             OSError: when it cannot be opened, or is gone.
         """
-        held = self._descriptors.get(identity) if identity is not None else None
+        held = self._files.get(identity) if identity is not None else None
         if held is None:
             return opened(path, identity)
-        file = open(os.dup(held), "rb")  # noqa: SIM115 - for the caller
+        file = open(os.dup(held.descriptor), "rb")  # noqa: SIM115 - for the caller
         file.seek(0)
         return file
 
-    def removed(self, but: Identity) -> list[int]:
-        """The open files that have no name any more, but for one."""
-        return [each for identity, each in self._descriptors.items() if identity != but and is_removed(each)]
+    def gone(self, log: str) -> list[Sibling]:
+        """What was rotated from a log and has no name any more, as it was when it had one."""
+        return [
+            Sibling(each.path, identity, os.fstat(each.descriptor).st_mtime_ns, place_of(each.path, log))
+            for identity, each in self._files.items()
+            if each.path.startswith(log) and is_removed(each.descriptor)
+        ]
+
+    def is_in(self, one: Sibling) -> bool:
+        """Whether a file was packed, or copied, from one that is held and has no name any more."""
+        return any(
+            identity != one.identity and is_removed(each.descriptor) and repeats(one, each.descriptor, self.opened)
+            for identity, each in self._files.items()
+        )
 
     def drop(self) -> None:
         """Let go of all."""
-        while self._descriptors:
-            os.close(self._descriptors.popitem()[1])
+        for identity in list(self._files):
+            self.release(identity)

@@ -121,15 +121,14 @@ class LostFiles(OpenFiles, ABC):
             Whether there was something left, or might have been.
         """
         among = [each for each in siblings(_written_as(position, names), position.folder) if not self._is_known(each)]
-        one = rest(position, among, self._held.opened)
+        one = rest(position, [*self._held.gone(position.log), *among], self._held.opened)
         if one is None:
             if not position.offset:
                 yield from self._each(position, since(position, among), names)
             return not position.offset
         self._hold([one])
-        later = self._between(position, one.identity)
-        self._positions.pop(position.identity, None)
-        self._unsought.pop(position.identity, None)
+        later = self._between(position, one.identity, one)
+        self._replaced(position)
         if (old := self._files.get(one.identity)) is not None:  # the copy was written over an older one
             yield from self._forget(old)
         yield from self._take(one, position.log, position, names, passed=position.passed)
@@ -140,11 +139,17 @@ class LostFiles(OpenFiles, ABC):
         file = self._files.get(one.identity)
         return file.is_there() if file is not None else self.archives.knows(one.identity, one.changed)
 
-    def _between(self, position: Position, now: Identity) -> list[Sibling]:
-        """What was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one."""
+    def _between(self, position: Position, now: Identity, before: Sibling | None = None) -> list[Sibling]:
+        """What was begun and rotated, too, since a log was looked at whose file, or what has its rest, is `now` that one.
+
+        Args:
+            position: of the log.
+            now: device and inode of that file.
+            before: what it was, should it have no name any more.
+        """
         for _ in range(0 if position.passed else TRIES):
             among = siblings(position.log, position.folder)
-            one = next((each for each in among if each.identity == now), None)
+            one = next((each for each in among if each.identity == now), before)
             if one is not None:
                 return self._hold(between(one, among))
         return []
@@ -160,20 +165,20 @@ class LostFiles(OpenFiles, ABC):
                 self._held.release(each.identity)
                 continue
             of_log = [one for one in self._positions.values() if is_of(one.log, log_name) and one.offset]
+            of_log.sort(key=lambda one: -one.offset)
             known = next((one for one in of_log if holds(each.path, one, each.identity, self._held.opened)), None)
             if known is not None and (known.identity in self._quiet or self._is_copied(known, each, names)):
                 self._held.release(each.identity)
                 continue
             if known is not None:
-                del self._positions[known.identity]
-                self._unsought.pop(known.identity, None)
+                self._replaced(known)
             yield from self._take(each, position.log, known, names, passed=each is not among[-1])
 
     def _is_open_file(self, one: Sibling, log_name: str) -> bool:
         """Whether a rotated file has what is, or was, in an open one, by which it is read, perhaps later."""
         of_log = [each for each in self._files.values() if is_of(each.log, log_name)]
         packed = [each.descriptor for each in of_log if is_removed(each.descriptor)]
-        if any(repeats(one, each, self._held.opened) for each in (*packed, *self._held.removed(one.identity))):
+        if any(repeats(one, each, self._held.opened) for each in packed) or self._held.is_in(one):
             return True
         cut = [each.position() for each in of_log if each.offset and not each.is_there()]
         return any(holds(one.path, each, one.identity, self._held.opened) for each in cut)

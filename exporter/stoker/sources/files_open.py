@@ -174,6 +174,9 @@ class OpenFiles:
                 return None
             file.log = log_name or self._log_of(path)
             self._begin(file, position)
+            known = self._positions.get(file.identity)
+            if known is not None and not known.fits(descriptor):
+                self._displace(known)
         except OSError as error:
             os.close(descriptor)
             self.faults.say(path, "read", error.strerror)
@@ -230,6 +233,19 @@ class OpenFiles:
                 self._lost.append(known)
         elif self._first and not self._from_beginning:
             file.begin(file.size if file.is_over() else file.last_line())
+
+    def _displace(self, position: Position) -> None:
+        """Keep what is known of a file whose inode is another one's, or whose content is: it may be met again, perhaps packed."""
+        self._positions.pop(position.identity, None)
+        if position.offset:
+            known = replace(position, inode=-abs(position.inode), ended=True, removed=True)
+            self._positions[known.identity] = known
+
+    def _replaced(self, position: Position) -> None:
+        """Forget what is known of a file: what became of it is read from there."""
+        self._positions.pop(position.identity, None)
+        self._positions.pop((position.device, -abs(position.inode)), None)
+        self._unsought.pop(position.identity, None)
 
     def _elsewhere(self, file: FollowedFile) -> list[Position]:
         """Positions under the file's name: a device's number may change with a mount, an inode with a restored backup.

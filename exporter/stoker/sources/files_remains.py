@@ -71,8 +71,7 @@ def sibling(path: str, base: str = "") -> Sibling | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    place = _place(os.path.basename(path)[len(base) :])
-    return Sibling(path, (status.st_dev, status.st_ino), status.st_mtime_ns, place)
+    return Sibling(path, (status.st_dev, status.st_ino), status.st_mtime_ns, place_of(path, base))
 
 
 def is_at(path: str, identity: tuple[int, int]) -> bool:
@@ -214,8 +213,9 @@ def between(one: Sibling, among: list[Sibling]) -> list[Sibling]:
     return sorted(later, key=lambda each: each.place or (), reverse=True)
 
 
-def _place(suffix: str) -> tuple[int, ...] | None:
-    """`.2` and `.2.gz` are (2,); of a date the later one is the smaller."""
+def place_of(path: str, log: str) -> tuple[int, ...] | None:
+    """Of `a.log.2` and `a.log.2.gz`, rotated from `a.log`, it is (2,); of a date the later one is the smaller."""
+    suffix = os.path.basename(path)[len(os.path.basename(log)) :]
     for end in PACKED:
         suffix = suffix.removesuffix(end)
     match = _PLACE.match(suffix)
