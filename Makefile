@@ -52,7 +52,7 @@ imports: setup ## the floors of the house
 	@$(BIN)/lint-imports
 
 bench: setup ## measure Stoker beside its peers; prints ratios
-	@for each in exposition scrape memory logs worlds torture learn idle gpus soak; do echo "== bench/$$each.py"; $(BIN)/python -m bench.$$each; done
+	@for each in exposition scrape memory logs hostile worlds torture learn idle gpus soak; do echo "== bench/$$each.py"; $(BIN)/python -m bench.$$each; done
 
 docs: generate ## write the reference pages and runbooks
 
