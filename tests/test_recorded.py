@@ -22,7 +22,7 @@ import pytest
 import recordings
 from simulator import nvml_simulator as simulator
 from stoker.app import App
-from stoker.collectors.rehearsal import rehearse
+from stoker.collectors.rehearsal import COVERS, rehearse
 from stoker.errors import SourceError
 from stoker.parts import replayed_parts
 from stoker.sources.record import Asked, record
@@ -47,7 +47,7 @@ def stoker(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=PATIENCE * 2)
 
 
-@pytest.mark.parametrize("name", recordings.NAMES)
+@pytest.mark.parametrize("name", [*recordings.NAMES, recordings.FIRST])
 def test_a_recording_gives_the_page_that_is_kept_of_it(name: str) -> None:
     recording = load(recordings.RECORDED / name)
     rehearse(recording)
@@ -126,7 +126,7 @@ def test_a_machine_and_its_recording_give_the_same_page(
     assert any(line.startswith("stoker_gpu_errors_total") and "nvmlDeviceGetPowerUsage" in line for line in live)
 
     host = socket.gethostname()
-    asked = Asked(2, 0.1, host, host, gpus=True, deadline=5.0, known={})
+    asked = Asked(2, 0.1, host, host, gpus=True, deadline=5.0, known={}, covers=COVERS)
     save(tmp_path / "recording", record(machine, asked, os.environ))
     replay = Replay(load(tmp_path / "recording"))
     try:
@@ -279,7 +279,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda folder: (folder / "recording.json").write_text(""), "recording.json: damaged: "),
     "no rounds": (without_rounds, "0 rounds"),
     "a gap": (lambda folder: (folder / "round-0000.json").unlink(), "round-0000.json: is missing"),
-    "a later format": (damaged(lambda about: about.update(format=2), "recording.json"), "format 2; this Stoker reads"),
+    "a later format": (
+        damaged(lambda about: about.update(format=3), "recording.json"),
+        "format 3; this Stoker reads formats 1 to 2",
+    ),
     "no host": (damaged(lambda about: about.pop("host"), "recording.json"), "`host` is not str"),
     "time goes back": (damaged(lambda document: document.update(at=0)), "`at` does not rise"),
     "no answer": (damaged(lambda document: document["answers"].append(7)), "answer 3 is none of NVML's"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.app import App
-from stoker.collectors.rehearsal import rehearse
+from stoker.collectors.rehearsal import lacking, rehearse
 from stoker.config import find_config
 from stoker.parts import replayed_parts
 from stoker.sources.recording import load
@@ -89,6 +89,8 @@ def _replay(path: str | None) -> Iterator[Replay | None]:
 def _replayed(replay: Replay, config: Path | None, listen: str | None) -> App:
     """An exporter of the recorded machine."""
     host = replay.recording.host
+    if lacks := lacking(replay.recording):
+        log.warning("the recording was made by an older Stoker and is without %s", ", ".join(lacks))
     app = App(config, listen=listen, machine=replay.machine, build=partial(replayed_parts, replay), host=host)
     log.info("replaying host=%s rounds=%d", host, len(replay.recording.rounds))
     replay.start()

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.errors import SourceError
+from stoker.sources.calls import told
 from stoker.sources.machine import Machine
+from stoker.sources.pseudofile import read_raw
+from stoker.sources.recording import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,10 @@ _NOW = "now"
 
 class Replay:
     """A recording that is played, at its first round until it is started.
+
+    Attributes:
+        machine: where its files are.
+        calls: what its machine answered to what is asked and not read.
 
     Args:
         recording: what is played.
@@ -56,6 +63,7 @@ class Replay:
             raise SourceError(f"{error.filename}: {error.strerror}") from error
         base = f"{self._folder}/{_NOW}"
         self.machine = Machine(f"{base}/proc", f"{base}/sys", f"{base}/root", recording.architecture)
+        self.calls = told(lambda: self.now().said)
         try:
             self.go_to(0)
         except SourceError:
@@ -78,8 +86,24 @@ class Replay:
         return self.recording.rounds[self._number]
 
     def clock(self) -> float:
-        """The recording's own time, seconds since the epoch."""
-        return self.recording.begun + self._monotonic() - self._begun
+        """The recording's own time, seconds since the epoch, which stands still when the rounds do."""
+        return self.recording.begun + self.now().at
+
+    def elapsed(self) -> float:
+        """Seconds from the first round to the one that is played."""
+        return self.now().at
+
+    def read_file(self, path: str) -> bytes:
+        """The whole of a file of the round that is played.
+
+        Raises:
+            OSError: as the recorded machine said it, or there is none.
+        """
+        refused = self.now().unread.get(path.removeprefix(f"{self._folder}/{_NOW}/"))
+        if refused is not None:
+            number = getattr(errno, refused)
+            raise OSError(number, os.strerror(number))
+        return read_raw(path)
 
     def go_to(self, number: int) -> None:
         """Play this round.
@@ -134,11 +158,11 @@ def _write(folder: Path, played: Round) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("proc", "sys", "root"):
         (folder / name).mkdir(parents=True)
-    for name, text in played.files.items():
+    for name, text in {**dict.fromkeys(played.unread, ""), **played.files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
     for name, target in played.links.items():  # after all files, so that none is written through one
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(f"../{target}")
+        path.symlink_to(target if WHOLE.fullmatch(target) else f"../{target}")
