@@ -39,7 +39,7 @@ FIRST = "format-1"
 """A recording that is kept as the first Stoker that recorded has written it."""
 NAMES = ("eight-gpus.tar.gz", "mig", "degraded-link", "lost-gpu")
 _VOLATILE = (own.COLLECTOR_DURATION, own.COLLECTOR_LAST_SUCCESS)
-_BEGUN = 1_800_000_000.0
+BEGUN = 1_800_000_000.0
 _GIB = 1 << 30
 _GROUP = "fs/cgroup/system.slice/stoker.service"
 _STAT = "cpu  {0} 0 400 {1} 50 0 10 0 0 0\ncpu0 {0} 0 400 {1} 50 0 10 0 0 0\nintr 1\nctxt 5\nbtime 1799990000\n"
@@ -212,7 +212,7 @@ class _Maker:
                 self._machine.write(self._file)
 
             given = calls([str(self._machine.devices[-1].values["uuid"])])
-            made = record(machine, asked, env, root=root, clock=lambda: _BEGUN, wait=wait, calls=given)
+            made = record(machine, asked, env, root=root, clock=lambda: BEGUN, wait=wait, calls=given)
         mounts: dict[str, list[int] | str] = {
             "/": [100 * _GIB, 40 * _GIB, 1000, 600],
             "/data": "statvfs did not return",

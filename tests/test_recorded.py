@@ -294,6 +294,32 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         damaged(lambda document: document["files"].update({"proc/../../x": ""})),
         "is no path of a recording",
     ),
+    "a link to another place": (
+        damaged(lambda document: document["links"].update({"proc/stat": "/etc/passwd"})),
+        "a link is no name",
+    ),
+    "a link upwards": (damaged(lambda document: document["links"].update({"proc/x": ".."})), "a link is no name"),
+    "an error without a name": (
+        damaged(lambda document: document["unread"].update({"proc/x": "EWHAT"})),
+        "a file that was not read has no name of an error",
+    ),
+    "no state of a clock": (
+        damaged(lambda document: document["said"].update(clock={"value": [1, 0, 0]})),
+        "'clock' has no answer of a call",
+    ),
+    "no log of a drive": (
+        damaged(lambda document: document["said"].update({"drive nvme0": {"value": "xyz"}})),
+        "'drive nvme0' has no answer of a call",
+    ),
+    "no pods": (
+        damaged(lambda document: document["said"].update(kubelet={"value": [["GPU-1", "ml"]]})),
+        "'kubelet' has no answer of a call",
+    ),
+    "no answers of calls": (damaged(lambda document: document.pop("said")), "round-0001.json: damaged: `said` is not"),
+    "no list of what it covers": (
+        damaged(lambda about: about.pop("covers"), "recording.json"),
+        "recording.json: damaged: `covers` is not list",
+    ),
     "a file in a file": (damaged(lambda document: document["files"].update({"proc/stat/x": ""})), "cannot be played"),
     "not a number": (
         lambda folder: (folder / "recording.json").write_text('{"format": 1, "begun": NaN}'),
@@ -332,6 +358,25 @@ def test_the_command_says_damage_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"stoker: {file}: cannot be read: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_command_says_in_one_line_what_an_older_recording_lacks(tmp_path: Path) -> None:
+    folder = str(recordings.RECORDED / recordings.FIRST)
+    command = [sys.executable, "-m", "stoker", "serve", "--replay", folder, "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "listening on=" in line:
+                break
+    finally:
+        process.kill()
+        process.communicate()
+    (said,) = [line for line in lines if "older Stoker" in line]
+    assert "is without host_clock, host_cgroup, host_files, " in said
+    assert said.endswith("gpu_owners, gpu_accounts, host_infiniband_link\n")
 
 
 def test_any_damage_is_said_or_does_not_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -140,7 +140,7 @@ class Ledger:
                 for row in kept["gpus"]
             }
             forgotten = _number(kept["forgotten"])
-        except (TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             return  # not written by this version: they begin anew, as when the file is lost
         self.workloads = {each: account for each, account in workloads.items() if self._users or not each.user}
         self.gpus, self.forgotten = gpus, forgotten

@@ -118,11 +118,9 @@ def _is_answer(name: str, outcome: str, value: object) -> bool:
         return isinstance(value, str)
     if name.startswith(DRIVE):
         return isinstance(value, str) and _is_hexadecimal(value)
-    if not isinstance(value, list):
-        return False
-    if name == CLOCK:
-        return len(value) == len(ClockState._fields) and type(value[0]) is bool and all(map(_is_number, value[1:]))
-    return name == KUBELET and all(_is_assignment(each) for each in value)
+    if name == KUBELET:
+        return isinstance(value, list) and all(_is_assignment(each) for each in value)
+    return name != CLOCK or (isinstance(value, list) and _is_state(value))
 
 
 def _is_hexadecimal(text: str) -> bool:
@@ -131,6 +129,10 @@ def _is_hexadecimal(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_state(value: list[Any]) -> bool:
+    return len(value) == len(ClockState._fields) and type(value[0]) is bool and all(map(_is_number, value[1:]))
 
 
 def _is_number(value: object) -> bool:
