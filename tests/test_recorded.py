@@ -288,14 +288,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no answer": (damaged(lambda document: document["answers"].append(7)), "answer 3 is none of NVML's"),
     "a number that is text": (
         damaged(lambda document: device(document)["values"].update(power="x")),
-        "round 1 of the recording: GPU 0: power: no values of NVML",
+        "round-0001.json: damaged: GPU 0: power: no values of NVML",
     ),
     "a path outside": (
         damaged(lambda document: document["files"].update({"proc/../../x": ""})),
         "is no path of a recording",
     ),
     "a link to another place": (
-        damaged(lambda document: document["links"].update({"proc/stat": "/etc/passwd"})),
+        damaged(lambda document: document["links"].update({"proc/x": "/etc/passwd"})),
         "a link is no name",
     ),
     "a link upwards": (damaged(lambda document: document["links"].update({"proc/x": ".."})), "a link is no name"),
@@ -320,7 +320,18 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         damaged(lambda about: about.pop("covers"), "recording.json"),
         "recording.json: damaged: `covers` is not list",
     ),
-    "a file in a file": (damaged(lambda document: document["files"].update({"proc/stat/x": ""})), "cannot be played"),
+    "a file that is a link": (
+        damaged(lambda document: document["links"].update({"proc/stat": "x"})),
+        "'proc/stat' is in it in two ways",
+    ),
+    "a path that is too long": (
+        damaged(lambda document: document["files"].update({f"proc/{'x' * 1000}": ""})),
+        "is no path of a recording",
+    ),
+    "a file in a file": (
+        damaged(lambda document: document["files"].update({"proc/stat/x": ""})),
+        "'proc/stat' is in it in two ways",
+    ),
     "not a number": (
         lambda folder: (folder / "recording.json").write_text('{"format": 1, "begun": NaN}'),
         "NaN is no number",
@@ -357,6 +368,17 @@ def test_the_command_says_damage_in_one_line(tmp_path: Path) -> None:
     done = stoker("serve", "--replay", str(file), "--listen", "127.0.0.1:0")
     assert done.returncode == 1
     assert done.stderr.startswith(f"stoker: {file}: cannot be read: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["a number that is text", "cut"])
+def test_the_command_names_the_file_that_is_damaged(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "node"
+    shutil.copytree(recordings.RECORDED / "degraded-link", folder)
+    DAMAGE[name][0](folder)
+    done = stoker("serve", "--replay", str(folder), "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"stoker: {folder}/round-0001.json: damaged: ")
     assert done.stderr.count("\n") == 1
 
 

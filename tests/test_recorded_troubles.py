@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,15 +14,19 @@ import pytest
 
 import recordings
 from machines import write
+from stoker.app import load_all
+from stoker.collectors import gpu_accounts
 from stoker.collectors.gpu_ledger import without_users
 from stoker.collectors.rehearsal import lacking
 from stoker.errors import SourceError, UnavailableError
+from stoker.parts import CollectorsPart, replayed_parts
 from stoker.sources import recording_files
 from stoker.sources.calls import Noted, told
 from stoker.sources.control_groups import Groups, parse, written
 from stoker.sources.pseudofile import read_raw
 from stoker.sources.recording import load, save
-from whole import Bench, replayed
+from stoker.sources.replay import Replay
+from whole import EVERY, Bench, replayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,6 +196,26 @@ def test_accounts_begin_with_what_the_exporter_knew_and_without_users(
     assert of(page, joules) == pytest.approx(of(fresh, joules) + 10_000)
     assert of(page, 'stoker_gpu_seconds_total{gpu="7",uuid="GPU-gone",state="idle"}') == 4
     assert of(page, "stoker_gpu_workloads_forgotten_total") == 2
+
+
+def test_accounts_go_on_after_a_reload(bench: Bench) -> None:
+    replay = Replay(bench.recording())
+    loaded, pack = load_all(None)
+    settings = loaded.settings
+    found = []
+    try:
+        for wanted in (settings, replace(settings, gpu=replace(settings.gpu, enabled=True))):
+            (part,) = replayed_parts(replay, wanted, pack, replay.machine)
+            assert isinstance(part, CollectorsPart)
+            for number in range(len(replay.recording.rounds)):
+                replay.go_to(number)
+                part.schedule.run_once()
+            page = recordings.rendered([each for each in part.samples() if each.desc is gpu_accounts.SECONDS])
+            found.append(sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line[0] != "#"))
+            part.stop()
+    finally:
+        replay.close()
+    assert found == [pytest.approx(5 * EVERY), pytest.approx(10 * EVERY)]
 
 
 def test_accounts_that_are_damaged_begin_anew() -> None:

@@ -215,7 +215,7 @@ def replayed_parts(
             required=settings.gpu.enabled is True,
             pods=Pods(logs=f"{machine.root}{LOGS}", ask=replay.calls.kubelet),
             accounts=GpuAccounts(
-                lambda: dict(recording.accounts),
+                lambda: replay.accounts,
                 clock=replay.clock,
                 monotonic=replay.elapsed,
                 users=False,

@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declare the command."""
     parser = commands.add_parser(
         "record",
-        help="write down what GPUs, /proc and /sys say, for `stoker serve --replay`; no command lines, no environment",
+        help="write down what GPUs, /proc and /sys say, for `stoker serve --replay`; no command lines, no environment, no users",
     )
     parser.add_argument("dir", metavar="DIR", help="folder to write, or file when it ends in `.tar.gz`")
     parser.add_argument("--seconds", metavar="N", type=_seconds, default=15, help="how long to record")

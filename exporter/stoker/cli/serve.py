@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from stoker.app import App
 from stoker.collectors.rehearsal import lacking, rehearse
 from stoker.config import find_config
+from stoker.errors import SourceError
 from stoker.parts import replayed_parts
 from stoker.sources.recording import load
 from stoker.sources.replay import Replay
@@ -40,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--replay",
         metavar="DIR",
-        help="serve a machine that `stoker record` wrote down in place of this one; without logs, and nothing is kept",
+        help="serve a machine that `stoker record` wrote down in place of this one; without logs and users, and nothing is kept",
     )
     parser.add_argument(
         "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="what is logged"
@@ -78,8 +79,11 @@ def _replay(path: str | None) -> Iterator[Replay | None]:
         yield None
         return
     recording = load(Path(path))
-    rehearse(recording)
-    replay = Replay(recording)
+    try:
+        rehearse(recording)
+        replay = Replay(recording)
+    except SourceError as error:
+        raise SourceError(f"{path}/{error}") from error
     try:
         yield replay
     finally:

@@ -10,7 +10,7 @@ from stoker.collectors.gpu import gpu_parts
 from stoker.collectors.host import HOST_NAMES
 from stoker.errors import SourceError
 from stoker.sources.nvml_answers import live_gpu
-from stoker.sources.recording import ACCOUNTS, OWNERS, PORTS
+from stoker.sources.recording import ACCOUNTS, OWNERS, PORTS, round_name
 
 if TYPE_CHECKING:
     from stoker.collectors.gpu import Part
@@ -40,7 +40,7 @@ def rehearse(recording: Recording) -> None:
             if "count" in answer:
                 system = answer
             elif answer.get("uuid") and answer["values"]:
-                _read(parts, answer, system, f"round {number} of the recording: GPU {answer['index']}")
+                _read(parts, answer, system, f"{round_name(number)}: damaged: GPU {answer['index']}")
 
 
 def _read(parts: tuple[Part, ...], answer: dict[str, Any], system: dict[str, Any], where: str) -> None:

@@ -20,6 +20,7 @@ import os
 import re
 import tarfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -49,6 +50,8 @@ _MOST_BYTES = 512 * 2**20
 _MOST_ROUNDS = 10_000
 _ARCHIVES = (".tar.gz", ".tgz")
 _PATH = re.compile(r"(proc|sys|root)(/[^/\0]+)+\Z")
+_SLASH = re.compile("/")
+_LONGEST, _DEEPEST = 255, 64
 _SIZES = 4
 _CHANGING = ("files", "unread", "links", "mounts", "said")
 _LATEST = 1e11
@@ -100,6 +103,11 @@ class Recording:
     known: dict[str, Any] = field(default_factory=dict)
     accounts: dict[str, Any] = field(default_factory=dict)
     covers: tuple[str, ...] = ()
+
+
+def round_name(number: int) -> str:
+    """The file of a round."""
+    return f"round-{number:04}.json"
 
 
 def is_archive(path: Path) -> bool:
@@ -161,7 +169,7 @@ def _texts(recording: Recording) -> list[tuple[str, str]]:
             changed = _changed(getattr(before, name), getattr(each, name))
             rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in changed.items())
             lines.append(f'"{name}": {{\n{rows}}}')
-        found.append((f"round-{number:04}.json", ",\n".join(lines) + "}\n"))
+        found.append((round_name(number), ",\n".join(lines) + "}\n"))
         before = each
     return found
 
@@ -238,8 +246,8 @@ def _recording(path: Path, texts: dict[str, bytes]) -> Recording:
         raise SourceError(f"{path}: {len(names)} rounds; a recording has 1 to {_MOST_ROUNDS}")
     rounds: list[Round] = []
     for number, name in enumerate(names):
-        if name != f"round-{number:04}.json":
-            raise SourceError(f"{path}/round-{number:04}.json: is missing")
+        if name != round_name(number):
+            raise SourceError(f"{path}/{round_name(number)}: is missing")
         before = rounds[-1] if rounds else Round(-1.0, [], {}, {}, {})
         document = _document(path, name, texts)
         if form == _FIRST:
@@ -271,9 +279,7 @@ def _round(path: Path, name: str, document: dict[str, Any], before: Round) -> Ro
         check_answers(answers)
         found = {name: _merged(getattr(before, name), place.kind(document, name, dict)) for name in _CHANGING}
         files, unread, links, mounts, said = found.values()
-        for each in (*files, *unread, *links):
-            if not _PATH.match(each) or "/../" in f"{each}/" or "/./" in f"{each}/":
-                raise ValueError(f"{each!r} is no path of a recording")
+        _check_paths([*{**files, **unread}, *links])
         if any(not isinstance(text, str) or not _encodes(text) for text in files.values()):
             raise ValueError("a file is no text")
         if not all(isinstance(text, str) and _is_error(text) for text in unread.values()):
@@ -286,8 +292,24 @@ def _round(path: Path, name: str, document: dict[str, Any], before: Round) -> Ro
         return Round(at, answers, files, links, mounts, unread, said)
 
 
+def _check_paths(paths: list[str]) -> None:
+    for each in paths:
+        names = each.split("/")
+        if not _PATH.match(each) or "." in names or ".." in names or not _is_short(names):
+            raise ValueError(f"{each[:80]!r} is no path of a recording")
+    folders = {each[: found.start()] for each in paths for found in _SLASH.finditer(each)}
+    for each, times in Counter(paths).items():
+        if times > 1 or each in folders:
+            raise ValueError(f"{each!r} is in it in two ways")
+
+
 def _merged(before: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**before, **changed}.items() if value is not None}
+
+
+def _is_short(names: list[str]) -> bool:
+    """Whether file systems take it."""
+    return len(names) < _DEEPEST and all(_encodes(name) and len(os.fsencode(name)) <= _LONGEST for name in names)
 
 
 def _encodes(text: str) -> bool:

@@ -20,7 +20,7 @@ from stoker.errors import SourceError
 from stoker.sources.calls import told
 from stoker.sources.machine import Machine
 from stoker.sources.pseudofile import read_raw
-from stoker.sources.recording import WHOLE
+from stoker.sources.recording import WHOLE, round_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ class Replay:
     Attributes:
         machine: where its files are.
         calls: what its machine answered to what is asked and not read.
+        accounts: what its workloads have used, kept across a reload.
 
     Args:
         recording: what is played.
@@ -54,6 +55,7 @@ class Replay:
         self.recording = recording
         self._monotonic = monotonic
         self._begun = monotonic()
+        self.accounts = dict(recording.accounts)
         self._stopped = threading.Event()
         self._moving = threading.Lock()
         self._number = -1
@@ -125,7 +127,7 @@ class Replay:
             link.replace(self._folder / _NOW)
         except (OSError, ValueError) as error:
             says = error.strerror if isinstance(error, OSError) else error
-            raise SourceError(f"round {number} of the recording cannot be played: {says}") from error
+            raise SourceError(f"{round_name(number)}: cannot be played: {says}") from error
         before, self._number = self._number, number
         for old in self._folder.iterdir():
             if old.name not in (str(number), str(before), _NOW):  # who began to read in the one before may end
