@@ -198,9 +198,8 @@ class Taken:
         self.links[f"{base}/fd/0"] = "/dev/nvidia0"
         if owner.command not in ("", ".", ".."):
             self.links[f"{base}/exe"] = owner.command
-        if (
-            self.files.get(f"{base}/stat", "").rpartition(") ")[2][:1] in _DEAD
-        ):  # its first thread has ended, others run
+        state = self.files.get(f"{base}/stat", "").rpartition(") ")[2][:1]
+        if state in _DEAD:  # its first thread has ended, others run
             self.files |= {f"{base}/task/{number}/.keep": "" for number in (1, 2)}
 
     def _system(self) -> None:
