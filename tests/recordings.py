@@ -15,10 +15,15 @@ from machines import write
 from simulator import nvml_simulator as simulator
 from stoker.app import load_all
 from stoker.collectors.dcgm import Dcgm
+from stoker.collectors.rehearsal import COVERS
 from stoker.metrics import own
 from stoker.parts import CollectorsPart, replayed_parts
 from stoker.server.exposition import Exposition
+from stoker.sources.calls import Calls
+from stoker.sources.clock import ClockState
 from stoker.sources.machine import Machine
+from stoker.sources.owners import INITIAL
+from stoker.sources.pod_resources import Assignment
 from stoker.sources.record import Asked, record
 from stoker.sources.recording import Recording, load, save
 from stoker.sources.replay import Replay
@@ -26,13 +31,19 @@ from stoker.sources.replay import Replay
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stoker.metrics import Sample
+
 RECORDED = Path(__file__).parent / "recorded"
 GOLDEN = Path(__file__).parent / "golden"
+FIRST = "format-1"
+"""A recording that is kept as the first Stoker that recorded has written it."""
 NAMES = ("eight-gpus.tar.gz", "mig", "degraded-link", "lost-gpu")
 _VOLATILE = (own.COLLECTOR_DURATION, own.COLLECTOR_LAST_SUCCESS)
-_BEGUN = 1_800_000_000.0
+BEGUN = 1_800_000_000.0
 _GIB = 1 << 30
+_GROUP = "fs/cgroup/system.slice/stoker.service"
 _STAT = "cpu  {0} 0 400 {1} 50 0 10 0 0 0\ncpu0 {0} 0 400 {1} 50 0 10 0 0 0\nintr 1\nctxt 5\nbtime 1799990000\n"
+POD = "22fd933a-ee61-46bd-93ae-ebace73c1160"
 PROC = {
     "loadavg": "1.50 1.25 1.00 2/345 6789\n",
     "meminfo": "MemTotal: 24684092 kB\nMemFree: 1000 kB\nMemAvailable: 20000000 kB\nBuffers: 1000 kB\nCached: 4000 kB\nSReclaimable: 10 kB\nSwapTotal: 100 kB\nSwapFree: 50 kB\n",
@@ -42,20 +53,54 @@ PROC = {
     "pressure/cpu": "some avg10=0.00 avg60=0.00 avg300=0.00 total=2000000\n",
     "sys/kernel/osrelease": "6.8.0-test\n",
     "sys/kernel/random/boot_id": "6b1c7a52-0000-4000-8000-000000000001\n",
+    "sys/fs/file-nr": "4096\t0\t1000000\n",
+    "sys/net/netfilter/nf_conntrack_count": "120\n",
+    "sys/net/netfilter/nf_conntrack_max": "262144\n",
+    "self/cgroup": "0::/system.slice/stoker.service\n",
     "driver/nvidia/version": "NVRM version: 590.48.01\n",
     "1/stat": f"1 (init) S 0 1 1 {'0 ' * 15}10\n",
     "77/stat": f"77 (a (secret) name) D 1 77 77 {'0 ' * 15}20\n",
     "77/status": "Name:\ta name\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t6\n",
-    "4000000/stat": f"4000000 (python3) R 1 9 9 {'0 ' * 15}30\n",
-    "4000000/comm": "python3\n",
 }
+_CONTAINER = "3a31a360e5aea903274416e0c4cf8ca8c050fd523cc5d91a82ec5707d5ee9fa1"
+_DOCKER = "b2a102854b4969b2ce98dc329c86b4fb2b06e4ad2cc8da9d8a7578c9cd2004a2"
+_FIRST_PID = 4_000_000
+OWNED = (
+    ("python3.11", "0::/system.slice/slurmstepd.scope/job_812/step_0/user/task_0\n", ""),
+    ("vllm", f"0::/kubepods.slice/kubepods-pod{POD.replace('-', '_')}.slice/cri-containerd-{_CONTAINER}.scope\n", ""),
+    ("trainer", f"0::/system.slice/docker-{_DOCKER}.scope\n", ""),
+    ("python3.11", "0::/user.slice/user-1000.slice/session-3.scope\n", "TOKEN=secret\0SLURM_JOB_ID=4711\0"),
+    ("my tool", "0::/\n", ""),
+)
+"""Executable, control group and environment of the process on each GPU; those of further GPUs are like the last."""
 SYS = {
     "class/hwmon/hwmon0/name": "coretemp\n",
     "class/hwmon/hwmon0/temp1_input": "45000\n",
     "class/hwmon/hwmon0/temp1_label": "Package id 0\n",
     "class/infiniband/mlx5_0/ports/1/state": "4: ACTIVE\n",
+    "class/infiniband/mlx5_0/ports/1/phys_state": "5: LinkUp\n",
+    "class/infiniband/mlx5_0/ports/1/rate": "400 Gb/sec (4X NDR)\n",
     "class/infiniband/mlx5_0/ports/1/counters/port_rcv_data": "1000\n",
     "class/infiniband/mlx5_0/ports/1/counters/link_downed": "2\n",
+    "class/net/bonding_masters": "bond0\n",
+    "class/net/bond0/bonding/slaves": "eth0 eth1\n",
+    "class/net/eth0/bonding_slave/mii_status": "up\n",
+    "class/net/eth1/bonding_slave/mii_status": "down\n",
+    "class/nvme/nvme0/state": "live\n",
+    "block/md0/md/raid_disks": "2\n",
+    "block/md0/md/degraded": "1\n",
+    "block/md0/md/sync_action": "recover\n",
+    "devices/system/edac/mc/mc0/ce_count": "7\n",
+    "devices/system/edac/mc/mc0/ue_count": "0\n",
+    "devices/system/cpu/cpu0/topology/physical_package_id": "0\n",
+    "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "4\n",
+    "devices/system/cpu/cpu0/thermal_throttle/package_throttle_total_time_ms": "1500\n",
+    f"{_GROUP}/memory.max": f"{4 * _GIB}\n",
+    f"{_GROUP}/memory.current": f"{3 * _GIB}\n",
+    f"{_GROUP}/memory.stat": f"anon 5\ninactive_file {_GIB}\n",
+    f"{_GROUP}/memory.events": "oom 3\noom_kill 2\n",
+    f"{_GROUP}/cpu.max": "250000 100000\n",
+    f"{_GROUP}/cpu.stat": "nr_throttled 4\nthrottled_usec 1500000\n",
 }
 
 
@@ -63,14 +108,42 @@ def tree(root: Path, gpus: int) -> Machine:
     """A machine with so many GPUs on its bus."""
     files = {f"proc/{name}": text for name, text in PROC.items()}
     files |= {f"sys/{name}": text for name, text in SYS.items()}
+    links = {"sys/class/hwmon/hwmon0/device": "../../../coretemp.0", "proc/self/ns/pid": INITIAL}
     for index in range(gpus):
         device = f"sys/bus/pci/devices/0000:{0x11 + 0x10 * index:02x}:00.0"
         files |= {f"{device}/vendor": "0x10de\n", f"{device}/class": "0x030200\n"}
+        links[f"{device}/driver"] = "../../drivers/nvidia"
     files |= {"etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n', "proc/1/mountinfo": ""}
     write(root, files)
-    (root / "sys/class/hwmon/hwmon0/device").symlink_to("../../../coretemp.0")
+    for name, target in links.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).symlink_to(target)
+    for index in range(gpus):
+        _process(root / f"proc/{_FIRST_PID + index}", *OWNED[min(index, len(OWNED) - 1)])
+    write(root, {f"var/log/containers/chat-7d9_ml_server-{_CONTAINER}.log": ""})
     busy(root, 0)
     return Machine(str(root / "proc"), str(root / "sys"), str(root))
+
+
+def _process(folder: Path, program: str, group: str, environment: str) -> None:
+    stat = f"{folder.name} ({program}) R 1 9 9 {'0 ' * 15}30\n"
+    write(folder, {"stat": stat, "cgroup": group, "environ": environment, f"task/{folder.name}/stat": stat})
+    (folder / "exe").symlink_to(f"/usr/bin/{program}")
+
+
+def drive_log(_: str) -> bytes:
+    """What every drive answers: 3 % worn, 1000 hours."""
+    return bytes((0, 54, 1, 100, 10, 3)) + bytes(122) + (1000).to_bytes(16, "little") + bytes(368)
+
+
+def calls(devices: Sequence[str] = ()) -> Calls:
+    """A clock that is kept, drives that answer, and a kubelet that gave these devices to a pod."""
+    given = [Assignment(device, "ml", "trainer-0", "main") for device in devices]
+    return Calls(
+        lambda: ClockState(synchronized=True, offset=1e-5, estimated_error=2e-4, max_error=3e-3),
+        drive_log,
+        lambda _: given,
+    )
 
 
 def busy(root: Path, number: int) -> None:
@@ -79,7 +152,7 @@ def busy(root: Path, number: int) -> None:
 
 
 def played(recording: Recording, *, host: str = "") -> str:
-    """The page after all rounds, with the names of dcgm-exporter and without what depends on when it was made."""
+    """The page after all rounds, with the names of dcgm-exporter; see `rendered`."""
     replay = Replay(recording)
     loaded, pack = load_all(None)
     (part,) = replayed_parts(replay, loaded.settings, pack, replay.machine)
@@ -89,12 +162,17 @@ def played(recording: Recording, *, host: str = "") -> str:
         for number, each in enumerate(recording.rounds):
             replay.go_to(number)
             part.schedule.run_once()
-            samples = [sample for sample in part.samples() if sample.desc not in _VOLATILE]
+            samples = part.samples()
             foreign = view.read(samples, 1.0 + each.at)
-        return Exposition().render([*samples, *foreign]).decode()
+        return rendered([*samples, *foreign])
     finally:
         part.stop()
         replay.close()
+
+
+def rendered(samples: Sequence[Sample]) -> str:
+    """A page without what depends on when it was made."""
+    return Exposition().render([sample for sample in samples if sample.desc not in _VOLATILE]).decode()
 
 
 def golden(name: str) -> Path:
@@ -119,7 +197,9 @@ class _Maker:
             machine = tree(root, self._gpus)
             self._machine.write(self._file)
             self._looks = 0
-            asked = Asked(len(self._rounds) + 1, 5.0, "node-1", "node-1", gpus=True, deadline=5.0, known={})
+            asked = Asked(
+                len(self._rounds) + 1, 5.0, "node-1", "node-1", gpus=True, deadline=5.0, known={}, covers=COVERS
+            )
             env = simulator.environment(self._library, self._file, {"PATH": "/usr/bin:/bin"})
 
             def wait(_: float) -> None:
@@ -131,7 +211,8 @@ class _Maker:
                     work(device)
                 self._machine.write(self._file)
 
-            made = record(machine, asked, env, root=root, clock=lambda: _BEGUN, wait=wait)
+            given = calls([str(self._machine.devices[-1].values["uuid"])])
+            made = record(machine, asked, env, root=root, clock=lambda: BEGUN, wait=wait, calls=given)
         mounts: dict[str, list[int] | str] = {
             "/": [100 * _GIB, 40 * _GIB, 1000, 600],
             "/data": "statvfs did not return",
@@ -199,7 +280,8 @@ def main() -> None:
             shutil.rmtree(path)
         path.unlink(missing_ok=True)
         save(path, recording)
-        golden(name).write_text(played(load(path)), encoding="utf-8")
+    for name in (*NAMES, FIRST):
+        golden(name).write_text(played(load(RECORDED / name)), encoding="utf-8")
 
 
 if __name__ == "__main__":

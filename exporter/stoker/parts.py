@@ -15,7 +15,6 @@ from stoker.catalog import catalog
 from stoker.collectors.gpu import Gpus, gpu_collectors
 from stoker.collectors.gpu_accounts import GpuAccounts
 from stoker.collectors.host import host_collectors
-from stoker.collectors.host_clock import HostClock
 from stoker.collectors.schedule import Schedule, State
 from stoker.config.load import state_dir
 from stoker.config.settings import RunsSettings, SourceSettings
@@ -35,6 +34,7 @@ from stoker.sources.mounts import Mounts
 from stoker.sources.nvml import NvmlGate
 from stoker.sources.nvml_recorded import RecordedProcess
 from stoker.sources.pods import LOGS, Pods
+from stoker.sources.recording import ACCOUNTS
 from stoker.sources.run_folder import folders as run_folders
 
 if TYPE_CHECKING:
@@ -187,23 +187,41 @@ def replayed_parts(
     for part in before:
         if isinstance(part, CollectorsPart) and part.made_of == made_of:
             return [part]
-    mounts = Mounts(machine.proc, machine.root, statvfs=replay.statvfs)
+    recording = replay.recording
     collectors: list[Collector] = []
     if settings.host.enabled:
-        found = host_collectors(Host(machine, mounts=mounts), switches=settings.host.collectors)
-        collectors += [each for each in found if each.name != HostClock.name]  # whose clock is this machine's
+        mounts = Mounts(machine.proc, machine.root, statvfs=replay.statvfs)
+        found = host_collectors(
+            Host(machine, mounts=mounts, read_file=replay.read_file),
+            switches=settings.host.collectors,
+            clock=replay.clock,
+            monotonic=replay.elapsed,
+            calls=replay.calls,
+        )
+        collectors += [each for each in found if each.name in recording.covers]
     nvml = None
-    if replay.recording.gpus and settings.gpu.enabled is not False:
+    if recording.gpus and settings.gpu.enabled is not False:
         nvml = NvmlGate(
             sysfs=Path(machine.sys),
             procfs=Path(machine.proc),
             root=Path(machine.root),
-            memory=dict(replay.recording.known),
+            memory=dict(recording.known),
             clock=replay.clock,
             env={},
             process=RecordedProcess(replay.now),
         )
-        collectors += gpu_collectors(nvml, required=settings.gpu.enabled is True, accounted=False)
+        collectors += gpu_collectors(
+            nvml,
+            required=settings.gpu.enabled is True,
+            pods=Pods(logs=f"{machine.root}{LOGS}", ask=replay.calls.kubelet),
+            accounts=GpuAccounts(
+                lambda: replay.accounts,
+                clock=replay.clock,
+                monotonic=replay.elapsed,
+                users=False,
+            ),
+            accounted=ACCOUNTS in recording.covers,
+        )
     schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
     return [CollectorsPart(schedule, nvml, made_of)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,10 @@ def record(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_this_machine_without_a_driver(tmp_path: Path) -> None:
     (tmp_path / "stoker.yaml").write_text(f"state_dir: {tmp_path / 'state'}\n")
+    row = ["train", "command", "", "alice", 1.0, 2.0, 0.0, 3.0, 4.0]
+    kept = {"workloads": [row], "gpus": [], "forgotten": 0.0}
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/gpu_accounts.json").write_text(json.dumps({"version": 1, "values": {"accounts": kept}}))
     done = record("found", "--seconds", "0", "--config", "stoker.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     recording = load(tmp_path / "found")
@@ -31,7 +36,9 @@ def test_this_machine_without_a_driver(tmp_path: Path) -> None:
     assert "stoker_host_cpu_seconds_total" in (page := recordings.played(recording))
     assert 'stoker_collector_success{collector="gpu"} 1' in page
     assert "stoker_gpu_devices " not in page
-    assert not (tmp_path / "state").exists()
+    assert 'stoker_collector_success{collector="host_clock"} 1' in page
+    assert recording.accounts["accounts"] == {**kept, "workloads": [[*row[:3], "", *row[4:]]]}
+    assert [file.name for file in (tmp_path / "state").iterdir()] == ["gpu_accounts.json"]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ def test_no_time_between_two_runs_gives_no_utilization(tmp_path: Path) -> None:
     assert "stoker_host_cpu_utilization_ratio" not in values(collector.collect())
 
 
+def test_utilization_stays_while_no_time_passes(tmp_path: Path) -> None:
+    collector = HostCpu(host(tmp_path, {"proc/stat": STAT}))
+    collector.collect()
+    write(tmp_path, {"proc/stat": STAT.replace("cpu  300 20 100 4000 80", "cpu  325 20 100 4050 105")})
+    for _ in range(3):
+        assert values(collector.collect())["stoker_host_cpu_utilization_ratio"] == pytest.approx(0.25)
+
+
 def test_a_counter_that_slips_back_is_held_so_that_it_is_not_taken_for_a_reset(tmp_path: Path) -> None:
     collector = HostCpu(host(tmp_path, {"proc/stat": STAT}))
     collector.collect()

@@ -7,6 +7,8 @@ import os
 import socket
 from pathlib import Path
 
+from stoker.collectors.gpu_ledger import without_users
+from stoker.collectors.rehearsal import COVERS
 from stoker.config import find_config, load_settings
 from stoker.config.load import state_dir
 from stoker.errors import UsageError
@@ -22,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declare the command."""
     parser = commands.add_parser(
         "record",
-        help="write down what GPUs, /proc and /sys say, for `stoker serve --replay`; no command lines, no environment",
+        help="write down what GPUs, /proc and /sys say, for `stoker serve --replay`; no command lines, no environment, no users",
     )
     parser.add_argument("dir", metavar="DIR", help="folder to write, or file when it ends in `.tar.gz`")
     parser.add_argument("--seconds", metavar="N", type=_seconds, default=15, help="how long to record")
@@ -44,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.every == 0:
         raise UsageError("--every 0: give the seconds from one look to the next")
     settings = load_settings(find_config(args.config, os.environ)).settings
+    state = state_dir(settings, os.environ)
     host = socket.gethostname()
     asked = Asked(
         rounds=int(args.seconds / args.every) + 1,
@@ -52,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
         named=args.host or host,
         gpus=settings.gpu.enabled is not False,
         deadline=settings.gpu.deadline,
-        known=dict(KeptMapping(state_dir(settings, os.environ) / "gpu.json")),
+        known=dict(KeptMapping(state / "gpu.json")),
+        accounts=without_users(KeptMapping(state / "gpu_accounts.json")),
+        covers=COVERS,
+        kubelet=settings.gpu.kubelet_socket,
     )
     recording = record(Machine.of(settings.host), asked, os.environ)
     save(path, recording)

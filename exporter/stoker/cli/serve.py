@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.app import App
-from stoker.collectors.rehearsal import rehearse
+from stoker.collectors.rehearsal import lacking, rehearse
 from stoker.config import find_config
+from stoker.errors import SourceError
 from stoker.parts import replayed_parts
 from stoker.sources.recording import load
 from stoker.sources.replay import Replay
@@ -40,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--replay",
         metavar="DIR",
-        help="serve a machine that `stoker record` wrote down in place of this one; without logs, and nothing is kept",
+        help="serve a machine that `stoker record` wrote down in place of this one; without logs and users, and nothing is kept",
     )
     parser.add_argument(
         "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="what is logged"
@@ -78,8 +79,11 @@ def _replay(path: str | None) -> Iterator[Replay | None]:
         yield None
         return
     recording = load(Path(path))
-    rehearse(recording)
-    replay = Replay(recording)
+    try:
+        rehearse(recording)
+        replay = Replay(recording)
+    except SourceError as error:
+        raise SourceError(f"{path}/{error}") from error
     try:
         yield replay
     finally:
@@ -89,6 +93,8 @@ def _replay(path: str | None) -> Iterator[Replay | None]:
 def _replayed(replay: Replay, config: Path | None, listen: str | None) -> App:
     """An exporter of the recorded machine."""
     host = replay.recording.host
+    if lacks := lacking(replay.recording):
+        log.warning("the recording was made by an older Stoker and is without %s", ", ".join(lacks))
     app = App(config, listen=listen, machine=replay.machine, build=partial(replayed_parts, replay), host=host)
     log.info("replaying host=%s rounds=%d", host, len(replay.recording.rounds))
     replay.start()

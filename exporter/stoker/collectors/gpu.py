@@ -181,7 +181,7 @@ def gpu_collectors(
         process_limit: processes of one GPU that are told.
         pods: knows the names of pods.
         accounts: what workloads have used.
-        accounted: whether that is told: not of a recording, which has no time of its own.
+        accounted: whether that is told.
     """
     accounts = accounts or gpu_accounts.GpuAccounts()
     owners = Owners(nvml.procfs, nvml.process_user)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stoker.collectors.gpu_holders import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
 OTHER = Workload("other", "other")
 STATES = ("busy", "held", "unmeasured", "idle")
@@ -140,10 +140,29 @@ class Ledger:
                 for row in kept["gpus"]
             }
             forgotten = _number(kept["forgotten"])
-        except (TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             return  # not written by this version: they begin anew, as when the file is lost
         self.workloads = {each: account for each, account in workloads.items() if self._users or not each.user}
         self.gpus, self.forgotten = gpus, forgotten
+
+
+def without_users(kept: Mapping[str, object]) -> dict[str, object]:
+    """What a ledger has kept, with the accounts of all users of a workload as one."""
+    before = Ledger(lambda: dict(kept), lambda: 0.0, 0, users=True)
+    before.begin()
+    memory: dict[str, object] = {}
+    after = Ledger(lambda: memory, lambda: 0.0, 0, users=False)
+    after.begin()
+    for workload, each in before.workloads.items():
+        account = after.workloads.setdefault(workload._replace(user=""), Account())
+        account.busy += each.busy
+        account.held += each.held
+        account.unmeasured += each.unmeasured
+        account.joules += each.joules
+        account.seen = max(account.seen, each.seen)
+    after.gpus, after.forgotten = before.gpus, before.forgotten
+    after.save()
+    return memory
 
 
 def _text(value: object) -> str:

@@ -31,8 +31,10 @@ from stoker.collectors import (
 )
 from stoker.documents import nearest
 from stoker.documents.position import position_of
+from stoker.sources.calls import REAL, Calls
 from stoker.sources.host import Host
 from stoker.sources.machine import Machine
+from stoker.sources.nvme import Drives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +49,7 @@ def host_collectors(
     switches: Mapping[str, bool] | None = None,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
+    calls: Calls = REAL,
 ) -> tuple[Collector, ...]:
     """One of each, in the order in which they run.
 
@@ -56,6 +59,7 @@ def host_collectors(
         switches: `host.collectors` of the settings: names and whether they run; all that are not named do.
         clock: seconds since the epoch.
         monotonic: seconds that never go back.
+        calls: what is asked and not read.
     """
     host = machine if isinstance(machine, Host) else Host(machine)
     every: tuple[Collector, ...] = (
@@ -69,7 +73,7 @@ def host_collectors(
         host_pressure.HostPressure(host),
         host_oom.HostOom(host, clock),
         host_processes.HostProcesses(host, monotonic),
-        host_clock.HostClock(host),
+        host_clock.HostClock(host, calls.clock),
         host_cgroup.HostCgroup(host, monotonic),
         host_files.HostFiles(host),
         host_conntrack.HostConntrack(host),
@@ -78,7 +82,7 @@ def host_collectors(
         host_memory_errors.HostMemoryErrors(host),
         host_throttle.HostThrottle(host, monotonic),
         host_temperature.HostTemperature(host),
-        host_nvme.HostNvme(host, monotonic),
+        host_nvme.HostNvme(host, monotonic, Drives(host.rootfs, read=calls.drive)),
         host_infiniband.HostInfiniband(host, monotonic),
         host_filesystem.HostFilesystem(host),
     )

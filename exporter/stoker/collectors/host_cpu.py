@@ -30,7 +30,10 @@ and count the whole value again. A fall of more seconds than this is a processor
 
 
 class HostCpu:
-    """Seconds by processor and mode, and the utilisation between two runs; the first run has none."""
+    """Seconds by processor and mode, and the utilisation between two runs; the first run has none.
+
+    Where no time has passed, as in a recording that stands still, the utilisation stays.
+    """
 
     name = "host_cpu"
     descs = (SECONDS, UTILIZATION)
@@ -38,6 +41,7 @@ class HostCpu:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._total: tuple[float, ...] = ()
+        self._ratio: float | None = None
         self._each: dict[str, tuple[float, ...]] = {}
         self._labels: dict[str, tuple[tuple[str, str], ...]] = {}
 
@@ -49,9 +53,10 @@ class HostCpu:
         for cpu, seconds in each.items():
             labels = self._labels.get(cpu) or self._labels.setdefault(cpu, tuple((cpu, mode) for mode in MODES))
             samples += [Sample(SECONDS, label, value) for label, value in zip(labels, seconds, strict=False)]
-        ratio = _utilization(self._total, times.total)
-        if ratio is not None:
-            samples.append(Sample(UTILIZATION, (), ratio))
+        if times.total != self._total:
+            self._ratio = _utilization(self._total, times.total)
+        if self._ratio is not None:
+            samples.append(Sample(UTILIZATION, (), self._ratio))
         self._total, self._each = times.total, each
         return Reading(samples)
 

@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from stoker.collectors import gpu_info
 from stoker.collectors.gpu import gpu_parts
+from stoker.collectors.host import HOST_NAMES
 from stoker.errors import SourceError
 from stoker.sources.nvml_answers import live_gpu
+from stoker.sources.recording import ACCOUNTS, OWNERS, PORTS, round_name
 
 if TYPE_CHECKING:
     from stoker.collectors.gpu import Part
     from stoker.metrics import Sample
     from stoker.sources.recording import Recording
+
+
+COVERS = (*HOST_NAMES, OWNERS, ACCOUNTS, PORTS)
+"""All that a recording made by this Stoker covers."""
+
+
+def lacking(recording: Recording) -> list[str]:
+    """What a recording made by an older Stoker does not cover."""
+    return [name for name in COVERS if name not in recording.covers]
 
 
 def rehearse(recording: Recording) -> None:
@@ -29,7 +40,7 @@ def rehearse(recording: Recording) -> None:
             if "count" in answer:
                 system = answer
             elif answer.get("uuid") and answer["values"]:
-                _read(parts, answer, system, f"round {number} of the recording: GPU {answer['index']}")
+                _read(parts, answer, system, f"{round_name(number)}: damaged: GPU {answer['index']}")
 
 
 def _read(parts: tuple[Part, ...], answer: dict[str, Any], system: dict[str, Any], where: str) -> None:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 _NO_LIMIT = 1 << 60
 """Version 1 says `no limit` as the largest number of whole pages."""
+_FILES = {
+    ("memory", True): ("memory.max", "memory.current", "memory.stat", "memory.events"),
+    ("memory", False): ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "memory.oom_control"),
+    ("cpu", True): ("cpu.max", "cpu.stat"),
+    ("cpu", False): ("cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.stat"),
+}
+"""What a level has, by controller and whether it is of version 2."""
 
 
 class MemoryLimit(NamedTuple):
@@ -93,6 +100,17 @@ class Cgroups:
         counts = _counts(f"{folder}/cpu.stat")
         name, unit = ("throttled_usec", 1e6) if second else ("throttled_time", 1e9)
         return CpuLimit(processors, counts[name] / unit if name in counts else None)
+
+    def files(self) -> Iterator[str]:
+        """Every file that may be read, whether or not it is there.
+
+        Raises:
+            UnavailableError, SourceError: as for `memory`.
+        """
+        yield f"{self._procfs}/self/cgroup"
+        for controller in ("memory", "cpu"):
+            for folder, second in self._levels(controller):
+                yield from (f"{folder}/{name}" for name in _FILES[controller, second])
 
     def _levels(self, controller: str) -> Iterator[tuple[str, bool]]:
         """Folders from the process's own up to the top, and whether each is of version 2.

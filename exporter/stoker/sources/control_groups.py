@@ -54,6 +54,12 @@ def parse(text: str) -> Groups:
     return Groups(job, pod, container)
 
 
+def written(found: Groups) -> str:
+    """The shortest content of /proc/PID/cgroup that says so much and no more."""
+    parts = (("job_", found.slurm_job), ("pod", found.pod), ("", found.container))
+    return f"0::/{'/'.join(before + name for before, name in parts if name)}\n"
+
+
 def groups(pid: int, procfs: str = "/proc") -> Groups:
     """Those of a process; empty ones when it has ended or may not be looked at."""
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.mounts import Mounts
 from stoker.sources.procfs import MODES, CpuTimes, DiskCounts, NetworkCounts, Procfs
-from stoker.sources.pseudofile import read
+from stoker.sources.pseudofile import read, read_raw
 from stoker.sources.sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ class Host:
 
     Attributes:
         procfs, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
+
+    Args:
+        machine: where its files are.
+        rootfs: in place of the machine's root.
+        mounts: the gate to file systems.
+        read_file: gives a whole file of /proc or /sys, or raises OSError.
+        linux: whether this is Linux.
     """
 
     def __init__(
@@ -39,13 +46,14 @@ class Host:
         *,
         rootfs: str | None = None,
         mounts: Mounts | None = None,
+        read_file: Callable[[str], bytes] = read_raw,
         linux: bool = LINUX,
     ) -> None:
         self.machine = machine
         self.rootfs = machine.root if rootfs is None else rootfs
         self.linux = linux
-        self.procfs = Procfs(machine.proc)
-        self.sysfs = Sysfs(machine.sys)
+        self.procfs = Procfs(machine.proc, read_file)
+        self.sysfs = Sysfs(machine.sys, read_file)
         self.mounts = mounts or Mounts(machine.proc, self.rootfs)
 
     def need_linux(self, what: str) -> None:

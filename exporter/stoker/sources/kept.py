@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stoker.sources.pseudofile import read_raw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
 
@@ -25,10 +26,20 @@ class KeptFiles:
         suffix: what follows a name, as `/stat` a process's number.
         most: how many are kept open; more are opened each time.
         chunk: bytes that are read at once; what is larger takes more than one call.
+        read: gives a whole file that is not kept open, or raises OSError.
     """
 
-    def __init__(self, root: str, *, suffix: str = "", most: int = 64, chunk: int = 1 << 16) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        suffix: str = "",
+        most: int = 64,
+        chunk: int = 1 << 16,
+        read: Callable[[str], bytes] = read_raw,
+    ) -> None:
         self._root = root
+        self._read_raw = read
         self._suffix = suffix
         self._most = most
         self._chunk = chunk
@@ -61,7 +72,7 @@ class KeptFiles:
 
     def _first(self, name: str) -> bytes:
         path = f"{self._root}/{name}{self._suffix}"
-        data = read_raw(path)
+        data = self._read_raw(path)
         if len(self._open) < self._most and self._is_pseudo():
             with contextlib.suppress(OSError):  # the next read says what is wrong
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

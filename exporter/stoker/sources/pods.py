@@ -45,6 +45,7 @@ class Pods:
         socket: of the kubelet's pod-resources service.
         logs: where the links to containers' logs are.
         monotonic: seconds that never go back.
+        ask: gives what the service behind the socket says.
 
     Attributes:
         kubelet_up: whether the kubelet answers; None where there is none.
@@ -55,8 +56,10 @@ class Pods:
         socket: str = pod_resources.SOCKET,
         logs: str = LOGS,
         monotonic: Callable[[], float] = time.monotonic,
+        ask: Callable[[str], list[Assignment]] = pod_resources.assignments,
     ) -> None:
         self._socket = socket
+        self._ask = ask
         self._logs = logs
         self._monotonic = monotonic
         self._names: dict[str, PodName] = {}
@@ -71,7 +74,7 @@ class Pods:
         if now < self._ask_at:
             return
         try:
-            found = pod_resources.assignments(self._socket)
+            found = self._ask(self._socket)
         except UnavailableError:
             self.kubelet_up, self._devices = None, {}
         except SourceError as error:

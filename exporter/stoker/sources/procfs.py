@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import SourceError
 from stoker.sources.kept import KeptFiles, share_of_descriptors
 from stoker.sources.pseudofile import failure, parsing, read_raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """Modes of CPU time in the order of /proc/stat; `guest` and `guest_nice` follow there and are parts of user and nice."""
@@ -90,11 +93,15 @@ class Procfs:
 
     Every method raises SourceError when a file cannot be read or understood, or is missing though every Linux has it, and
     UnavailableError when it belongs to a feature that this kernel does not have.
+
+    Args:
+        root: where it is.
+        read: gives a whole file that is not of a process, or raises OSError.
     """
 
-    def __init__(self, root: str = "/proc") -> None:
+    def __init__(self, root: str = "/proc", read: Callable[[str], bytes] = read_raw) -> None:
         self.root = root
-        self._files = KeptFiles(root)
+        self._files = KeptFiles(root, read=read)
         self._processes = KeptFiles(root, suffix="/stat", most=share_of_descriptors(4), chunk=1024)
         self._kernel: dict[str, bytes] = {}
 

@@ -3,14 +3,16 @@
 On disk it is a folder, or the same folder as .tar.gz: `recording.json` about the whole, and `round-0000.json`, … each with
 
     {"at": 0.0, "answers": [as they crossed the pipe from nvml_child, or {"lost": [index, call, why]}],
-     "files": {"proc/stat": "cpu ..."}, "links": {"sys/.../driver": "nvidia"}, "mounts": {"/data": [size, avail, files, files_free]}}
+     "files": {"proc/stat": "cpu ..."}, "unread": {"sys/.../temp1_input": "EIO"}, "links": {"sys/.../driver": "nvidia"},
+     "mounts": {"/data": [size, avail, files, files_free]}, "said": {"clock": {"value": [true, 0.0, 0.001, 0.01]}}}
 
-where files, links and mounts only say what differs from the round before, null for what is gone. Whatever is damaged in it is a
+where all but the answers only say what differs from the round before, null for what is gone. Whatever is damaged in it is a
 SourceError of one line that names the file.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -18,24 +20,40 @@ import os
 import re
 import tarfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from stoker.errors import SourceError
+from stoker.sources.calls import check_said
 from stoker.sources.recording_answers import check_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = 1
-"""Of what is written; another one is refused."""
+FORMAT = 2
+"""Of what is written."""
+_FIRST = 1
+"""The oldest that is read. It had no calls, no failures of files and no owners, and did not say what it covers."""
+OWNERS, ACCOUNTS, PORTS = "gpu_owners", "gpu_accounts", "host_infiniband_link"
+"""Beside the names of the host's collectors what a recording may cover: whose the processes on GPUs are, what workloads have used, and
+rate and physical state of InfiniBand ports."""
+_FIRST_COVERS = (
+    *("host_info", "host_cpu", "host_load", "host_memory", "host_swap", "host_disk", "host_network", "host_pressure"),
+    *("host_oom", "host_processes", "host_temperature", "host_infiniband", "host_filesystem"),
+)
+WHOLE = re.compile(r"pid:\[\d{1,20}\]|/dev/nvidia\d{1,4}")
+"""Links that are kept with all of what they point to: to nothing that could be read. Of others the last part is kept."""
 ABOUT = "recording.json"
 _ROUND = re.compile(r"round-(\d{4})\.json\Z")
 _MOST_BYTES = 512 * 2**20
 _MOST_ROUNDS = 10_000
 _ARCHIVES = (".tar.gz", ".tgz")
 _PATH = re.compile(r"(proc|sys|root)(/[^/\0]+)+\Z")
+_SLASH = re.compile("/")
+_LONGEST, _DEEPEST = 255, 64
 _SIZES = 4
+_CHANGING = ("files", "unread", "links", "mounts", "said")
 _LATEST = 1e11
 _DAMAGED = (OSError, EOFError, zlib.error, tarfile.TarError)
 
@@ -48,8 +66,10 @@ class Round:
         at: seconds since the first one.
         answers: of the NVML child, in their order.
         files: text by path below `proc/`, `sys/` or `root/`.
-        links: last part of what a link points to.
+        links: last part of what a link points to, or all of it (WHOLE).
         mounts: bytes and inodes of each file system, or what was wrong with it.
+        unread: files that were there and could not be read, with the name of the error.
+        said: what was asked by calls, see calls.Noted.
     """
 
     at: float
@@ -57,6 +77,8 @@ class Round:
     files: dict[str, str]
     links: dict[str, str]
     mounts: dict[str, list[int] | str]
+    unread: dict[str, str] = field(default_factory=dict)
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,8 @@ class Recording:
         begun: when the first round was, seconds since the epoch.
         gpus: whether NVML was asked.
         known: GPUs that Stoker remembered of it.
+        accounts: what Stoker remembered of the use of its GPUs.
+        covers: what the Stoker that made it knew to write down: names of the host's collectors, OWNERS, ACCOUNTS, PORTS.
     """
 
     host: str
@@ -77,6 +101,13 @@ class Recording:
     gpus: bool
     rounds: list[Round]
     known: dict[str, Any] = field(default_factory=dict)
+    accounts: dict[str, Any] = field(default_factory=dict)
+    covers: tuple[str, ...] = ()
+
+
+def round_name(number: int) -> str:
+    """The file of a round."""
+    return f"round-{number:04}.json"
 
 
 def is_archive(path: Path) -> bool:
@@ -127,16 +158,18 @@ def _texts(recording: Recording) -> list[tuple[str, str]]:
         "begun": recording.begun,
         "gpus": recording.gpus,
         "known": recording.known,
+        "accounts": recording.accounts,
+        "covers": list(recording.covers),
     }
     found = [(ABOUT, json.dumps(about, indent=1) + "\n")]
     before = Round(0.0, [], {}, {}, {})
     for number, each in enumerate(recording.rounds):
         lines = [f'{{"at": {json.dumps(each.at)}', f'"answers": [\n{_rows(each.answers)}]']
-        for name in ("files", "links", "mounts"):
+        for name in _CHANGING:
             changed = _changed(getattr(before, name), getattr(each, name))
             rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in changed.items())
             lines.append(f'"{name}": {{\n{rows}}}')
-        found.append((f"round-{number:04}.json", ",\n".join(lines) + "}\n"))
+        found.append((round_name(number), ",\n".join(lines) + "}\n"))
         before = each
     return found
 
@@ -196,23 +229,31 @@ def _is_ours(name: str) -> bool:
 
 def _recording(path: Path, texts: dict[str, bytes]) -> Recording:
     about = _document(path, ABOUT, texts)
-    if about.get("format") != FORMAT:
-        raise SourceError(f"{path}/{ABOUT}: format {about.get('format')!r}; this Stoker reads format {FORMAT}")
+    form = about.get("format")
+    if form not in (_FIRST, FORMAT):
+        raise SourceError(f"{path}/{ABOUT}: format {form!r}; this Stoker reads formats {_FIRST} to {FORMAT}")
     with _In(path, ABOUT) as place:
         host, architecture = (place.kind(about, name, str) for name in ("host", "architecture"))
         begun = place.number(about, "begun")
         gpus = place.kind(about, "gpus", bool)
         known = place.kind(about, "known", dict)
+        if form == _FIRST:
+            about |= {"accounts": {}, "covers": list(_FIRST_COVERS)}
+        accounts = place.kind(about, "accounts", dict)
+        covers = tuple(place.kind(about, "covers", list))
     names = sorted(name for name in texts if name != ABOUT)
     if not names or len(names) > _MOST_ROUNDS:
         raise SourceError(f"{path}: {len(names)} rounds; a recording has 1 to {_MOST_ROUNDS}")
     rounds: list[Round] = []
     for number, name in enumerate(names):
-        if name != f"round-{number:04}.json":
-            raise SourceError(f"{path}/round-{number:04}.json: is missing")
+        if name != round_name(number):
+            raise SourceError(f"{path}/{round_name(number)}: is missing")
         before = rounds[-1] if rounds else Round(-1.0, [], {}, {}, {})
-        rounds.append(_round(path, name, _document(path, name, texts), before))
-    return Recording(host, architecture, begun, gpus, rounds, known)
+        document = _document(path, name, texts)
+        if form == _FIRST:
+            document |= {"unread": {}, "said": {}}
+        rounds.append(_round(path, name, document, before))
+    return Recording(host, architecture, begun, gpus, rounds, known, accounts, covers)
 
 
 def _document(path: Path, name: str, texts: dict[str, bytes]) -> dict[str, Any]:
@@ -236,23 +277,39 @@ def _round(path: Path, name: str, document: dict[str, Any], before: Round) -> Ro
             raise ValueError("`at` does not rise")
         answers = place.kind(document, "answers", list)
         check_answers(answers)
-        files = _merged(before.files, place.kind(document, "files", dict))
-        links = _merged(before.links, place.kind(document, "links", dict))
-        mounts = _merged(before.mounts, place.kind(document, "mounts", dict))
-        for each in (*files, *links):
-            if not _PATH.match(each) or "/../" in f"{each}/" or "/./" in f"{each}/":
-                raise ValueError(f"{each!r} is no path of a recording")
+        found = {name: _merged(getattr(before, name), place.kind(document, name, dict)) for name in _CHANGING}
+        files, unread, links, mounts, said = found.values()
+        _check_paths([*{**files, **unread}, *links])
         if any(not isinstance(text, str) or not _encodes(text) for text in files.values()):
             raise ValueError("a file is no text")
-        if any(not isinstance(text, str) or "/" in text or "\0" in text or not text for text in links.values()):
+        if not all(isinstance(text, str) and _is_error(text) for text in unread.values()):
+            raise ValueError("a file that was not read has no name of an error")
+        if not all(isinstance(text, str) and _is_target(text) for text in links.values()):
             raise ValueError("a link is no name")
         if not all(isinstance(usage, str) or _is_usage(usage) for usage in mounts.values()):
             raise ValueError("a mount has no four sizes")
-        return Round(at, answers, files, links, mounts)
+        check_said(said)
+        return Round(at, answers, files, links, mounts, unread, said)
+
+
+def _check_paths(paths: list[str]) -> None:
+    for each in paths:
+        names = each.split("/")
+        if not _PATH.match(each) or "." in names or ".." in names or not _is_short(names):
+            raise ValueError(f"{each[:80]!r} is no path of a recording")
+    folders = {each[: found.start()] for each in paths for found in _SLASH.finditer(each)}
+    for each, times in Counter(paths).items():
+        if times > 1 or each in folders:
+            raise ValueError(f"{each!r} is in it in two ways")
 
 
 def _merged(before: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**before, **changed}.items() if value is not None}
+
+
+def _is_short(names: list[str]) -> bool:
+    """Whether file systems take it."""
+    return len(names) < _DEEPEST and all(_encodes(name) and len(os.fsencode(name)) <= _LONGEST for name in names)
 
 
 def _encodes(text: str) -> bool:
@@ -261,6 +318,14 @@ def _encodes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_error(name: str) -> bool:
+    return isinstance(getattr(errno, name, None), int)
+
+
+def _is_target(text: str) -> bool:
+    return WHOLE.fullmatch(text) is not None or (text not in ("", ".", "..") and "/" not in text and "\0" not in text)
 
 
 def _is_usage(usage: object) -> bool:

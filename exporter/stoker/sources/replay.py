@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stoker.errors import SourceError
+from stoker.sources.calls import told
 from stoker.sources.machine import Machine
+from stoker.sources.pseudofile import read_raw
+from stoker.sources.recording import WHOLE, round_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,11 @@ _NOW = "now"
 
 class Replay:
     """A recording that is played, at its first round until it is started.
+
+    Attributes:
+        machine: where its files are.
+        calls: what its machine answered to what is asked and not read.
+        accounts: what its workloads have used, kept across a reload.
 
     Args:
         recording: what is played.
@@ -47,6 +55,7 @@ class Replay:
         self.recording = recording
         self._monotonic = monotonic
         self._begun = monotonic()
+        self.accounts = dict(recording.accounts)
         self._stopped = threading.Event()
         self._moving = threading.Lock()
         self._number = -1
@@ -56,6 +65,7 @@ class Replay:
             raise SourceError(f"{error.filename}: {error.strerror}") from error
         base = f"{self._folder}/{_NOW}"
         self.machine = Machine(f"{base}/proc", f"{base}/sys", f"{base}/root", recording.architecture)
+        self.calls = told(lambda: self.now().said)
         try:
             self.go_to(0)
         except SourceError:
@@ -78,8 +88,24 @@ class Replay:
         return self.recording.rounds[self._number]
 
     def clock(self) -> float:
-        """The recording's own time, seconds since the epoch."""
-        return self.recording.begun + self._monotonic() - self._begun
+        """The recording's own time, seconds since the epoch, which stands still when the rounds do."""
+        return self.recording.begun + self.now().at
+
+    def elapsed(self) -> float:
+        """Seconds from the first round to the one that is played."""
+        return self.now().at
+
+    def read_file(self, path: str) -> bytes:
+        """The whole of a file of the round that is played.
+
+        Raises:
+            OSError: as the recorded machine said it, or there is none.
+        """
+        refused = self.now().unread.get(path.removeprefix(f"{self._folder}/{_NOW}/"))
+        if refused is not None:
+            number = getattr(errno, refused)
+            raise OSError(number, os.strerror(number))
+        return read_raw(path)
 
     def go_to(self, number: int) -> None:
         """Play this round.
@@ -101,7 +127,7 @@ class Replay:
             link.replace(self._folder / _NOW)
         except (OSError, ValueError) as error:
             says = error.strerror if isinstance(error, OSError) else error
-            raise SourceError(f"round {number} of the recording cannot be played: {says}") from error
+            raise SourceError(f"{round_name(number)}: cannot be played: {says}") from error
         before, self._number = self._number, number
         for old in self._folder.iterdir():
             if old.name not in (str(number), str(before), _NOW):  # who began to read in the one before may end
@@ -134,11 +160,11 @@ def _write(folder: Path, played: Round) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("proc", "sys", "root"):
         (folder / name).mkdir(parents=True)
-    for name, text in played.files.items():
+    for name, text in {**dict.fromkeys(played.unread, ""), **played.files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
     for name, target in played.links.items():  # after all files, so that none is written through one
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(f"../{target}")
+        path.symlink_to(target if WHOLE.fullmatch(target) else f"../{target}")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.pseudofile import failure, read_raw, shown
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Sysfs:
-    """Folders and values below /sys. Paths are relative to its root."""
+    """Folders and values below /sys. Paths are relative to its root.
 
-    def __init__(self, root: str = "/sys") -> None:
+    Args:
+        root: where it is.
+        read: gives a whole file, or raises OSError.
+    """
+
+    def __init__(self, root: str = "/sys", read: Callable[[str], bytes] = read_raw) -> None:
         self.root = root
+        self._read = read
 
     def names(self, folder: str) -> list[str]:
         """What is in a folder, sorted.
@@ -33,7 +43,7 @@ class Sysfs:
         Raises:
             OSError: as the driver said it; what its number means differs from driver to driver, so the caller judges.
         """
-        return read_raw(f"{self.root}/{file}").decode(errors="replace").strip()
+        return self._read(f"{self.root}/{file}").decode(errors="replace").strip()
 
     def number(self, file: str) -> int | None:
         """The whole number in a file; None where there is no such file, or its driver has no such value.
@@ -43,7 +53,7 @@ class Sysfs:
         """
         path = f"{self.root}/{file}"
         try:
-            text = read_raw(path)
+            text = self._read(path)
             return int(text)
         except OSError as error:
             wrong = failure(path, error)
