@@ -42,6 +42,21 @@ def test_this_machine_without_a_driver(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "kept", ["{", "[]", '{"version": 2, "values": {}}', '{"version": 1, "values": []}', "[" * 10_000]
+)
+def test_the_exporters_state_is_only_looked_at(kept: str, tmp_path: Path) -> None:
+    (tmp_path / "stoker.yaml").write_text(f"state_dir: {tmp_path / 'state'}\n")
+    (tmp_path / "state").mkdir()
+    for name in ("gpu.json", "gpu_accounts.json"):
+        (tmp_path / "state" / name).write_text(kept)
+    done = record("found", "--seconds", "0", "--config", "stoker.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {file.name: file.read_text() for file in (tmp_path / "state").iterdir()} == dict.fromkeys(
+        ("gpu.json", "gpu_accounts.json"), kept
+    )
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["full"], "stoker: full: the folder is not empty"),

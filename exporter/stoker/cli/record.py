@@ -12,7 +12,7 @@ from stoker.collectors.rehearsal import COVERS
 from stoker.config import find_config, load_settings
 from stoker.config.load import state_dir
 from stoker.errors import UsageError
-from stoker.logs.state import KeptMapping
+from stoker.logs.state import kept_values
 from stoker.sources.machine import Machine
 from stoker.sources.record import Asked, record
 from stoker.sources.recording import is_archive, save
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         named=args.host or host,
         gpus=settings.gpu.enabled is not False,
         deadline=settings.gpu.deadline,
-        known=dict(KeptMapping(state / "gpu.json")),
-        accounts=without_users(KeptMapping(state / "gpu_accounts.json")),
+        known=kept_values(state / "gpu.json"),
+        accounts=without_users(kept_values(state / "gpu_accounts.json")),
         covers=COVERS,
         kubelet=settings.gpu.kubelet_socket,
     )

@@ -44,24 +44,12 @@ class StateFile:
         if self._path is None:
             return None
         try:
-            text = self._path.read_bytes()
+            return _document(self._path)
         except FileNotFoundError:
             return None
-        except OSError as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.set_aside(str(error))  # the next save would replace it
             return None
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            self.set_aside(str(error))
-            return None
-        if not isinstance(found, dict):
-            self.set_aside("no mapping")
-            return None
-        if found.get("version") != VERSION:
-            self.set_aside(f"version {found.get('version')}, not {VERSION}")
-            return None
-        return found
 
     def set_aside(self, why: str) -> None:
         """Move a file that cannot be used out of the way, and say so."""
@@ -108,6 +96,30 @@ class StateFile:
         if self.writable:
             log.error("state cannot be kept, going on in memory file=%s why=%s", self._path, error.strerror or error)
         self.writable = False
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """What a file holds.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError, RecursionError: when it is not a document of this version.
+    """
+    found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError("no mapping")  # noqa: TRY004 - it is the document that is wrong
+    if found.get("version") != VERSION:
+        raise ValueError(f"version {found.get('version')}, not {VERSION}")
+    return found
+
+
+def kept_values(path: Path) -> dict[str, object]:
+    """What a KeptMapping of another process has kept, which stays its own: empty where it cannot be used."""
+    try:
+        kept = _document(path).get("values")
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 _text = json.JSONEncoder(separators=(",", ":")).encode
