@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stoker.documents import Text, nearest
-from stoker.spec.pack import CUSTOM
+from stoker.spec.user import CUSTOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

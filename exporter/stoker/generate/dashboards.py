@@ -14,7 +14,7 @@ from stoker.documents import duration_text, write_json, write_yaml
 from stoker.generate.artifact import Artifact
 from stoker.generate.panels import DATASOURCE, build_panel
 from stoker.spec.dashboard import DashboardSpec, RowSpec
-from stoker.spec.pack import CUSTOM
+from stoker.spec.user import CUSTOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,10 @@ from stoker.documents.decode import settable
 from stoker.generate.artifact import Artifact
 from stoker.spec.kinds import KINDS
 from stoker.spec.notify import NotifySpec
-from stoker.spec.pack import DomainSpec, FormatsFile, UserPack
+from stoker.spec.pack import DomainSpec, FormatsFile
 from stoker.spec.promql import number_text
 from stoker.spec.routes import RoutesSpec
+from stoker.spec.user import UserPack
 from stoker.spec.xid import XidTable, shipped_xids
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from stoker.generate.artifact import Artifact
 from stoker.spec.alert import Number
 from stoker.spec.kinds import KINDS
 from stoker.spec.notify import NotifySpec
-from stoker.spec.pack import DomainSpec, UserPack
+from stoker.spec.pack import DomainSpec
+from stoker.spec.user import UserPack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

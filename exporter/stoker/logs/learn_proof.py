@@ -8,7 +8,7 @@ from stoker.documents import Problems, decode, read_yaml, write_yaml
 from stoker.logs.formats import compile_formats
 from stoker.logs.interpreter import Interpreter
 from stoker.spec.declared import declare
-from stoker.spec.pack import UserPack
+from stoker.spec.user import UserPack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

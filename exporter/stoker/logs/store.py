@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stoker.config.settings import SourceSettings
 from stoker.logs.identity import Identity, decimal, printable
 from stoker.logs.once import Once
-from stoker.logs.state import finite
-from stoker.logs.store_runs import Labels, Subject, Watch
+from stoker.logs.store_runs import Labels, Subject, Watch, named_by, part_of
 from stoker.logs.store_series import Buckets, Number, Series
 from stoker.logs.store_tables import FAMILIES, LAST_EVENT, ONCE, Zero, zeros
 from stoker.metrics import Desc, Kind, Sample
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _NAMED = "stoker_train_value"
 _OTHER = "{other}"
+_KINDS = {"set": Kind.GAUGE, "inc": Kind.COUNTER, "observe": Kind.HISTOGRAM}
 
 
 class _Slot(NamedTuple):
@@ -159,14 +160,14 @@ class Store:
         """Find or make where such observations go; None when there is no room, nothing of that name, or it was told already."""
         target = observation.target
         desc = self._descs.get(target.metric)
-        if desc is None or not _fits(desc, target.op):
+        if desc is None or desc.kind is not _KINDS[target.op]:
             stream.errors["unknown_metric"] += 1
             return None
         labels = self._labels(stream, desc, target.labels)
         if desc.name in ONCE and not self._told_first(stream, desc, labels, observation, now):
             return None
         subject = self._subject(stream, desc, labels, now)
-        if subject is None and _about(desc):
+        if subject is None and named_by(desc):
             return None
         if subject is not None:
             self._zero(stream, subject, labels, target.format)
@@ -224,13 +225,13 @@ class Store:
 
     def _subject(self, stream: Stream, desc: Desc, labels: Mapping[str, str], now: float) -> Subject | None:
         """The run or service of a series; None when it is about none, or its source has no room for one more, or one more part."""
-        about = _about(desc)
+        about = named_by(desc)
         if not about:
             return None
         family, name = ("stoker_train_" if about == "run" else "stoker_serve_"), labels[about]
         source = str(stream.settings.name)
         self._settings[source] = stream.settings
-        subject, part = self._subjects.get((family, source, name)), _part(family, labels)
+        subject, part = self._subjects.get((family, source, name)), part_of(family, labels)
         if subject is None or part not in subject.parts:
             if self._parts[source] >= self._limits.parts_per_source:
                 stream.errors["series_limit"] += 1
@@ -244,7 +245,7 @@ class Store:
     def _watch(self, stream: Stream, desc: Desc, subject: Subject | None, labels: Mapping[str, str]) -> Watch | None:
         if subject is None or subject.family not in self._makers or not desc.name.startswith(subject.family):
             return None
-        part = _part(subject.family, labels)
+        part = part_of(subject.family, labels)
         if part not in subject.watches:
             made = self._makers[subject.family](stream.settings)
             if not made.takes(desc.name):
@@ -255,7 +256,7 @@ class Store:
     def _zero(self, stream: Stream, subject: Subject, labels: Mapping[str, str], name: str) -> None:
         """Let what may be counted exist before it is, from the first line of the format's kind."""
         kind = self._kinds.get(name, "")
-        part = _part(subject.family, labels)
+        part = part_of(subject.family, labels)
         if (kind, part) in subject.zeroed:
             return
         subject.zeroed.add((kind, part))
@@ -363,17 +364,7 @@ class Store:
             },
             "labels": {metric: list(self._descs[metric].labels) for metric in self._series},
             "once": self._once.state(),
-            "subjects": (
-                {
-                    "family": subject.family,
-                    "source": subject.source,
-                    "name": subject.name,
-                    "seen": subject.seen,
-                    "said": subject.said,
-                    "watches": {part: watch.state() for part, watch in subject.watches.items()},
-                }
-                for subject in self._subjects.values()
-            ),
+            "subjects": (subject.state() for subject in self._subjects.values()),
         }
 
     def restore(self, state: Mapping[str, Any], settings: Mapping[str, SourceSettings]) -> None:
@@ -383,17 +374,7 @@ class Store:
             source = settings.get(each["source"])
             if source is None or each["family"] not in self._makers:
                 continue
-            subject = Subject(each["family"], each["source"], each["name"], finite(each["seen"]), finite(each["said"]))
-            for part, kept in each["watches"].items():
-                watch = self._makers[subject.family](source)
-                try:
-                    watch.restore(kept)
-                except (KeyError, TypeError, ValueError) as error:
-                    # written by another version: its series begin anew, the counters below do not
-                    log.warning("detectors begin anew source=%s name=%s why=%r", subject.source, subject.name, error)
-                    watch = self._makers[subject.family](source)
-                subject.watches[part] = watch
-            subject.parts.update(subject.watches)
+            subject = Subject.restored(each, partial(self._makers[each["family"]], source))
             self._parts[subject.source] += len(subject.parts)
             self._subjects[subject.family, subject.source, subject.name] = subject
             self._settings[subject.source] = source
@@ -417,16 +398,3 @@ class Store:
                 service = self._subjects.get(("stoker_serve_", labels.get("source", ""), labels.get("service", "")))
                 if service is not None and labels.get("route", _OTHER) != _OTHER:
                     service.names.add(labels["route"])
-
-
-def _part(family: str, labels: Mapping[str, str]) -> str:
-    return labels.get("rank", "") if family == "stoker_train_" else labels.get("engine", "")
-
-
-def _about(desc: Desc) -> str:
-    """The label that names the run or the service that a metric is about; empty when it is about neither."""
-    return next((label for label in ("run", "service") if label in desc.labels), "")
-
-
-def _fits(desc: Desc, op: str) -> bool:
-    return {"set": Kind.GAUGE, "inc": Kind.COUNTER, "observe": Kind.HISTOGRAM}[op] is desc.kind

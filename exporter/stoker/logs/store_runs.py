@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stoker.logs.state import finite
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from stoker.metrics import Desc
+
+log = logging.getLogger(__name__)
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -72,3 +79,40 @@ class Subject:
         if done:
             return min(max(*done, self.said) + after_completed, self.seen + after)
         return self.seen + after
+
+    def state(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "family": self.family,
+            "source": self.source,
+            "name": self.name,
+            "seen": self.seen,
+            "said": self.said,
+            "watches": {part: watch.state() for part, watch in self.watches.items()},
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], make: Callable[[], Watch]) -> Subject:
+        """From what `state` gave; `make` gives a watch that has seen nothing."""
+        found = cls(state["family"], state["source"], state["name"], finite(state["seen"]), finite(state["said"]))
+        for part, kept in state["watches"].items():
+            watch = make()
+            try:
+                watch.restore(kept)
+            except (KeyError, TypeError, ValueError) as error:
+                # written by another version: its series begin anew, its counters do not
+                log.warning("detectors begin anew source=%s name=%s why=%r", found.source, found.name, error)
+                watch = make()
+            found.watches[part] = watch
+        found.parts.update(found.watches)
+        return found
+
+
+def part_of(family: str, labels: Mapping[str, str]) -> str:
+    """The rank of a run, or the engine of a service, that labels name."""
+    return labels.get("rank" if family == "stoker_train_" else "engine", "")
+
+
+def named_by(desc: Desc) -> str:
+    """The label that names the run or the service that a metric is about; empty when it is about neither."""
+    return next((label for label in ("run", "service") if label in desc.labels), "")
