@@ -52,7 +52,8 @@ imports: setup ## the floors of the house
 	@$(BIN)/lint-imports
 
 bench: setup ## measure Stoker beside its peers; prints ratios
-	@for each in exposition scrape memory logs hostile worlds torture learn idle gpus soak; do echo "== bench/$$each.py"; $(BIN)/python -m bench.$$each; done
+	@failed=0; for each in exposition scrape memory logs hostile worlds torture learn idle gpus soak; do \
+	  echo "== bench/$$each.py"; $(BIN)/python -m bench.$$each || failed=1; done; exit $$failed
 
 docs: generate ## write the reference pages and runbooks
 

@@ -147,12 +147,14 @@ class LostFiles(OpenFiles, ABC):
             now: device and inode of that file.
             before: what it was, should it have no name any more.
         """
-        for _ in range(0 if position.passed else TRIES):
+        if position.passed:
+            return []
+        for _ in range(TRIES):
             among = siblings(position.log, position.folder)
-            one = next((each for each in among if each.identity == now), before)
+            one = next((each for each in among if each.identity == now), None)
             if one is not None:
                 return self._hold(between(one, among))
-        return []
+        return self._hold(between(before, siblings(position.log, position.folder))) if before is not None else []
 
     def _each(self, position: Position, among: list[Sibling], names: Mapping[Identity, Seen]) -> Iterator[Event]:
         """Read rotated files of a log of which it is not known whether they were read."""
