@@ -30,6 +30,9 @@ WATCHES: dict[str, Callable[[SourceSettings], Watch]] = {"stoker_train_": RunWat
 PACK = load_pack(alerts=False)
 DESCS = catalog(PACK.metrics)
 
+REQUESTS = "stoker_serve_requests_total{source=s,service=s,method=GET,route=/a,code=200}"
+"""A series of the format `server`."""
+
 
 def _pattern(sample: str, regex: str, **keys: Any) -> PatternSpec:  # noqa: ANN401 - the keys of a pattern
     return PatternSpec(sample=sample, regex=regex, **keys)
@@ -170,3 +173,9 @@ def values(samples: Iterable[Sample]) -> dict[str, float]:
         assert series not in found, f"{series} twice"
         found[series] = sum(sample.value.counts) if isinstance(sample.value, HistogramValue) else sample.value
     return found
+
+
+def append(path: Path, text: str) -> None:
+    """Add text to a file."""
+    with path.open("a") as file:
+        file.write(text)
