@@ -24,7 +24,7 @@ extern char *getenv(const char *name);
 extern int usleep(u32 microseconds);
 extern void abort(void);
 
-enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
 enum { GPU_IS_LOST = 15, VERSION_MISMATCH = 25, LIBRARY_NOT_FOUND = 12, TIMEOUT = 10 };
 enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 1200, BUCKETS = 256, SYSTEM = MOST_DEVICES };
 
@@ -647,13 +647,14 @@ struct Process {
 };
 
 /* `compute 1234:1048576 77:2048:1:0`: pid, bytes, GPU instance, compute instance. `growing 2`: the first two times in a round that the list is
- * read, it has become longer than there is room for. */
+ * read, it has become longer than there is room for. `private 1`: the whole GPU's lists are for the privileged. */
 static int processes(void *handle, const char *call, const char *key, u32 *count, struct Process *to) {
     int error = ready(handle, call);
     const char *at;
     struct Process one;
     u32 found = 0, room = *count;
     if (error) return error;
+    if (value_of(handle, "private", -1)) return NO_PERMISSION;
     at = value_of(handle, key, -1);
     if (!at) return NOT_SUPPORTED;
     if (to && value_of(handle, "growing", -1) && grown < number(value_of(handle, "growing", -1))) {

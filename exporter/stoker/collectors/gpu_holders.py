@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from stoker.sources.owners import Owner, Owners
     from stoker.sources.pods import Pods
 
-TYPES = ("compute", "graphics")
 SHORT = 12
 """Digits by which a container is called."""
 _NAMELESS = PodName("", "", "")
@@ -98,12 +97,9 @@ class Holders:
 def holders(gpu: Gpu, owners: Owners, pods: Pods) -> Holders:
     """Look up who holds a GPU."""
     rows: dict[tuple[int, tuple[str, str]], int | None] = {}
-    for kind in TYPES:
-        for pid, used, instance, compute in gpu.values.get(kind, ()):
-            if pid is not None:
-                key = (pid, (_text(instance), _text(compute)) if gpu.mig is True else WHOLE)
-                before = rows.get(key)
-                rows[key] = used if before is None else max(before, used or 0)
+    for pid, used, instance in (row for kind in gpu.running.values() for row in kind):
+        before = rows.get((pid, instance))
+        rows[pid, instance] = used if before is None else max(before, used or 0)
     given = _given(gpu, pods)
     processes = []
     for (pid, labels), used in rows.items():
@@ -111,7 +107,7 @@ def holders(gpu: Gpu, owners: Owners, pods: Pods) -> Holders:
         pod = _pod(owner, given.get(labels, []), pods)
         processes.append(Process(pid, used, labels, owner, pod, _workload(owner, pod)))
     processes.sort(key=lambda process: (-(process.memory or 0), process.pid, process.instance))
-    return Holders(any(kind in gpu.values for kind in TYPES), owners.whole, tuple(processes), given)
+    return Holders(bool(gpu.running), owners.whole, tuple(processes), given)
 
 
 def _given(gpu: Gpu, pods: Pods) -> dict[tuple[str, str], list[PodName]]:
@@ -158,7 +154,3 @@ def _workload(owner: Owner, pod: PodName) -> Workload:
     if owner.command:
         return Workload(owner.command, "command", "", owner.user)
     return UNKNOWN
-
-
-def _text(value: int | None) -> str:
-    return "" if value is None else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stoker.collectors.gpu_holders import SHORT, TYPES, UNKNOWN, Holders, Process, holders
+from stoker.collectors.gpu_holders import SHORT, UNKNOWN, Holders, Process, holders
 from stoker.collectors.gpu_labels import INSTANCE, MOST_RATIO, WHOLE, gauge
 from stoker.metrics import Desc, Kind, Sample
 
@@ -98,10 +98,8 @@ class GpuProcesses:
 
     def read(self, gpu: Gpu) -> Iterator[Sample]:
         """Of one GPU."""
-        for kind in TYPES:
-            if kind in gpu.values:
-                rows = gpu.values[kind]
-                yield Sample(PROCESSES, (*gpu.labels, *WHOLE, kind), float(len({row[0] for row in rows})))
+        for kind, rows in gpu.running.items():
+            yield Sample(PROCESSES, (*gpu.labels, *WHOLE, kind), float(len({row.pid for row in rows})))
         found = holders(gpu, self._owners, self._pods)
         if self._note is not None:
             self._note(gpu, found)

@@ -162,8 +162,8 @@ class NvmlGate:
         last = self._last
         if last is None or self._monotonic() - last[0] > _KEEP:
             return None
-        lists = [gpu.values[kind] for gpu in last[1].gpus for kind in ("compute", "graphics") if kind in gpu.values]
-        return frozenset(row[0] for rows in lists for row in rows if row[0] is not None) if lists else None
+        lists = [rows for gpu in last[1].gpus for rows in gpu.running.values()]
+        return frozenset(row.pid for rows in lists for row in rows) if lists else None
 
     def identify(self, pci_bus_id: str) -> tuple[str, str] | None:
         """Index and uuid of the GPU at a PCI address (`PCI:0000:91:00`, `00000000:91:00.0`, `0000:91:00.0`), also of one that is gone."""
