@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from running import wait_for
 from simulator import nvml_simulator as simulator
 from stoker.app import App
 from stoker.sources import programs
@@ -178,3 +179,24 @@ def test_a_gpu_that_is_gone_is_missed_until_it_is_forgotten(node: Node) -> None:
     found = read(node.page(lambda found: up not in found))
     assert found["devices_boot_max"] == 2
     assert len(list(node.state.glob("gpu.json.corrupt-*"))) == 1
+
+
+def test_the_first_look_is_served_however_many_gpus_hang_in_it(node: Node) -> None:
+    """What takes longer than the collector's deadline is not: then nothing would be known of the GPU that works."""
+    node.machine.devices[1:] = [simulator.h200(index) for index in range(1, 17)]
+    for device in node.machine.devices[1:]:
+        device.hangs("nvmlDeviceGetMemoryInfo")
+    node.start()
+    pages: list[str] = []
+
+    def judged() -> bool:
+        pages.append(node.ask("/metrics")[1])
+        return 'stoker_collector_success{collector="gpu"}' in pages[-1]
+
+    wait_for(judged)
+    found = read(pages[-1])
+    assert found["devices"] == 17
+    told = {series: value for series, value in found.items() if series.startswith("up{")}
+    assert told.pop(f'up{{gpu="0",uuid="{simulator.uuid_of(0)}"}}') == 1
+    assert told
+    assert set(told.values()) == {0.0}

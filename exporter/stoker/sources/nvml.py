@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from stoker.sources.nvml_known import KnownGpus
 from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
 from stoker.sources.nvml_pauses import Pauses
 from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
+from stoker.sources.nvml_round import Round, by_index, index_of
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 
@@ -46,31 +47,6 @@ _NO_EVENTS = 900.0
 """Seconds without events after one of their calls was lost: the kernel's log has them too, and the readings do not need these calls."""
 
 
-@dataclass(slots=True)
-class _Round:
-    """One look while it is under way.
-
-    Attributes:
-        now: when it began.
-        failures: what went wrong, one line each.
-        paused: devices that are left out.
-        until: monotonic seconds of the machine at which it has to be over.
-        read: what each device said.
-        system: what the child said of the machine.
-        count: how many devices the driver sees.
-        replaced: whether a child was lost through no call of its own and another one asked.
-    """
-
-    now: float
-    failures: list[str]
-    paused: set[int]
-    until: float
-    read: dict[int, Gpu] = field(default_factory=dict)
-    system: dict[str, Any] = field(default_factory=dict)
-    count: int = 0
-    replaced: bool = False
-
-
 class NvmlGate:
     """All GPUs of this machine.
 
@@ -85,7 +61,7 @@ class NvmlGate:
         monotonic: seconds that never go back; also of the pauses.
         env: the child's environment, and where NVIDIA_VISIBLE_DEVICES is looked up.
         deadline: seconds that one NVML call may take.
-        budget: seconds that one look may take when calls hang, if there was a look before it.
+        budget: seconds that one look may take when calls hang; the first one at least `deadline` more when NVML's start has taken long.
         process_user: `off`, `uid` or `name`: whether processes are told with their user.
         root: where /dev, and the files by which a container is known, are.
         process: speaks with NVML in place of a child of its own: one that records, or a recording.
@@ -197,11 +173,12 @@ class NvmlGate:
         failures: list[str] = []
         devices: int | None = 0
         gpus: list[Gpu] = []
+        unread: set[int] = set()
         if self._closed:
             raise SourceError("the gate to NVML is closed")
         if self._blocked is None or now >= self._blocked[0]:
             self._blocked = None
-            devices, gpus = self._ask(now, failures)
+            devices, gpus, unread = self._ask(now, failures)
         if self._blocked is not None:
             _, call, error, _ = self._blocked
             failures.append(f"{call}: {error}")
@@ -213,7 +190,7 @@ class NvmlGate:
                     if error == "DRIVER_NOT_LOADED"
                     else "no libnvidia-ml.so.1 is installed"
                 )
-        gone = self._known.gone([gpu.uuid for gpu in gpus])
+        gone = [gpu for gpu in self._known.gone([gpu.uuid for gpu in gpus]) if index_of(gpu) not in unread]
         if self._blocked is None:
             failures += [f"GPU {gpu.gpu} ({gpu.uuid}) was known and is gone" for gpu in gone]
             for gpu in gone:
@@ -221,7 +198,7 @@ class NvmlGate:
                     self._count(gpu.gpu, gpu.uuid, "nvmlDeviceGetCount", "NOT_FOUND")
             self._missed = {gpu.uuid for gpu in gone}
         return Snapshot(
-            gpus=tuple(sorted((*gpus, *gone), key=_by_index)),
+            gpus=tuple(sorted((*gpus, *gone), key=by_index)),
             devices=devices,
             pci_devices=self._bus.gpus(),
             boot_max=self._known.boot_max(self._boot(), devices),
@@ -231,13 +208,18 @@ class NvmlGate:
             left=self._process.left(),
         )
 
-    def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu]]:
-        """Ask the child, and its replacement when it is lost, until every device that is not paused was read."""
-        # without a look before this one, a device that is not reached would count as gone: then all of them are tried
-        until = math.inf if self._before(now) is None else time.monotonic() + self._budget
+    def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu], set[int]]:
+        """Ask the child, and its replacement when it is lost, until every device that is not paused was read or the time is over.
+
+        Returns:
+            How many devices there are, what was read of them, and those of which nothing is known.
+        """
+        # the library's own start may take long, and is not tried again for nothing: until it has answered, its calls' limits are enough
+        begun = time.monotonic()
+        until = math.inf if self._before(now) is None else begun + self._budget
         # a device that hangs may cost a child for good: with no more of them to spare, only the others are read
         paused = self._pauses.all() if self._process.left() >= MOST_LEFT else self._pauses.at(now)
-        this = _Round(now, failures, paused, until)
+        this = Round(now, begun, failures, paused, until)
         try:
             self._read_all(this)
         finally:
@@ -251,6 +233,8 @@ class NvmlGate:
             for gpu in before.gpus:
                 if gpu.up and int(gpu.gpu) not in paused | set(read) and this.count == before.devices:
                     read[int(gpu.gpu)] = gpu
+        unread = set(range(this.count)) - paused - set(read) if self._blocked is None else set()
+        failures += [f"GPU {index} was not asked: calls of others took all the time" for index in sorted(unread)]
         for index in paused - set(read):
             if index < this.count:
                 read[index] = self._down(index, self._known.uuid_at(index))
@@ -267,13 +251,13 @@ class NvmlGate:
             self._renew_at = now + _RENEW_EVERY
             self._process.end()
         self._known.note(live, self._clock())
-        return this.count, [read[index] for index in sorted(read)]
+        return this.count, [read[index] for index in sorted(read)], unread
 
     def _before(self, now: float) -> Snapshot | None:
         """The look before this one, while it is recent enough to speak for a device that this one does not reach."""
         return self._last[1] if self._last is not None and now - self._last[0] <= _KEEP else None
 
-    def _read_all(self, this: _Round) -> None:
+    def _read_all(self, this: Round) -> None:
         while not self._closed:
             worked = self._process.answered
             try:
@@ -297,7 +281,7 @@ class NvmlGate:
             if self._blocked is not None or time.monotonic() >= this.until:
                 return
 
-    def _settle(self, this: _Round) -> None:
+    def _settle(self, this: Round) -> None:
         """Wait for the calls that took long."""
         for index, outcome in self._aside.settle(this.until):
             if isinstance(outcome, dict):
@@ -310,7 +294,7 @@ class NvmlGate:
         """How long a device is waited for before the others are read meanwhile."""
         return math.inf if index in self._slow else self._aside.patience(min(self._deadline, self._budget * _CALL))
 
-    def _lost(self, lost: HungError | EndedError, this: _Round) -> None:
+    def _lost(self, lost: HungError | EndedError, this: Round) -> None:
         """Decide what a child that was lost costs."""
         log.warning("nvml: %s; its process is replaced", lost)
         hung = isinstance(lost, HungError)
@@ -336,7 +320,7 @@ class NvmlGate:
             self._slow.discard(lost.index)
             this.paused.add(lost.index)
 
-    def _collect(self, this: _Round) -> None:
+    def _collect(self, this: Round) -> None:
         """One request for all that was not read yet."""
         skip = this.paused | set(this.read) | self._aside.indices
         disturbed = bool(self._aside.indices or this.failures)
@@ -358,10 +342,12 @@ class NvmlGate:
                         self._pauses.clear()  # they may have moved to other indices
                         self._slow.clear()
                     self._seen = this.count
+                    if this.until == math.inf:
+                        this.until = max(this.begun + self._budget, time.monotonic() + self._deadline)
                 else:
                     self._take(answer, this)
 
-    def _take(self, answer: Mapping[str, Any], this: _Round) -> None:
+    def _take(self, answer: Mapping[str, Any], this: Round) -> None:
         """Note what a device answered."""
         gpu = self._gpu(answer, this.system)
         this.read[int(answer["index"])] = gpu
@@ -405,7 +391,3 @@ class NvmlGate:
             return (self.procfs / "sys/kernel/random/boot_id").read_text().strip()
         except OSError:
             return ""
-
-
-def _by_index(gpu: Gpu) -> tuple[int, str]:
-    return (int(gpu.gpu) if gpu.gpu.isdigit() else 1 << 30, gpu.uuid)
