@@ -26,6 +26,7 @@ from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError,
 from stoker.sources.nvml_pauses import Pauses
 from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
 from stoker.sources.nvml_round import Round, by_index, index_of
+from stoker.sources.nvml_unwatched import Unwatched
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 
@@ -105,6 +106,8 @@ class NvmlGate:
         self._last: tuple[float, Snapshot] | None = None
         self._missed: set[str] = set()
         self._events_at = 0.0
+        self._unwatched = Unwatched()
+        self._renew = False
         self.looked = False
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
@@ -197,8 +200,10 @@ class NvmlGate:
                 if gpu.uuid not in self._missed:  # once, when it is noticed: no call fails for a GPU that is not listed
                     self._count(gpu.gpu, gpu.uuid, "nvmlDeviceGetCount", "NOT_FOUND")
             self._missed = {gpu.uuid for gpu in gone}
+        self._unwatched.child(self._process.pid)
+        gpus += gone
         return Snapshot(
-            gpus=tuple(sorted((*gpus, *gone), key=by_index)),
+            gpus=tuple(sorted(gpus, key=by_index)),
             devices=devices,
             pci_devices=self._bus.gpus(),
             boot_max=self._known.boot_max(self._boot(), devices),
@@ -206,6 +211,7 @@ class NvmlGate:
             failures=tuple(dict.fromkeys(failures)),  # the same call with other arguments may fail the same way
             restarts=max(0, self._process.started - 1),
             left=self._process.left(),
+            unwatched=self._unwatched.seconds((gpu.uuid for gpu in gpus), time.monotonic()),
         )
 
     def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu], set[int]]:
@@ -215,6 +221,9 @@ class NvmlGate:
             How many devices there are, what was read of them, and those of which nothing is known.
         """
         # the library's own start may take long, and is not tried again for nothing: until it has answered, its calls' limits are enough
+        if self._renew:
+            self._renew = False
+            self._process.end()
         begun = time.monotonic()
         until = math.inf if self._before(now) is None else begun + self._budget
         # a device that hangs may cost a child for good: with no more of them to spare, only the others are read
@@ -247,9 +256,10 @@ class NvmlGate:
                 read[index] = Gpu(str(index), "", up=False)  # the one that was known at this index has moved
         down = any(not gpu.up for index, gpu in read.items() if index not in paused)
         if down and now >= self._renew_at and self._process.left() < MOST_LEFT:
-            # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
+            # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew; by the next look
+            # and not now, since until then somebody has to wait for events
             self._renew_at = now + _RENEW_EVERY
-            self._process.end()
+            self._renew = True
         self._known.note(live, self._clock())
         return this.count, [read[index] for index in sorted(read)], unread
 
@@ -285,6 +295,7 @@ class NvmlGate:
         """Wait for the calls that took long."""
         for index, outcome in self._aside.settle(this.until):
             if isinstance(outcome, dict):
+                outcome.pop("watched", None)  # by a child that is no more
                 self._take(outcome, this)
                 self._slow.add(index)  # it is waited for from now on: each child that is set aside costs a start
             elif not self._closed:
@@ -326,7 +337,10 @@ class NvmlGate:
         disturbed = bool(self._aside.indices or this.failures)
         until = this.until if disturbed else math.inf
         events = self._monotonic() >= self._events_at
-        with closing(self._process.ask(skip, self._patience, until, events=events)) as answers:
+        self._unwatched.child(self._process.pid)
+        if (rested := self._process.rested) is not None:
+            self._unwatched.looked(rested)
+        with closing(self._process.ask(skip, self._patience, until, watch=this.read, events=events)) as answers:
             for answer in answers:
                 if "fatal" in answer:
                     call, error = answer["fatal"]
@@ -335,6 +349,8 @@ class NvmlGate:
                     self._block(self._monotonic(), call, error)
                 elif "count" in answer:
                     this.system = answer
+                    self._unwatched.child(self._process.pid)
+                    self._unwatched.looked(time.monotonic())
                     this.count = int(answer["count"])
                     for call, error in answer.get("errors", ()):
                         self._count("", "", call, error)
@@ -344,12 +360,21 @@ class NvmlGate:
                     self._seen = this.count
                     if this.until == math.inf:
                         this.until = max(this.begun + self._budget, time.monotonic() + self._deadline)
+                elif "registered" in answer:
+                    self._note_watched(answer)
+                    for call, error in answer["errors"]:
+                        self._count(str(answer["registered"]), answer["uuid"], call, error)
                 else:
                     self._take(answer, this)
+
+    def _note_watched(self, answer: Mapping[str, Any]) -> None:
+        if "watched" in answer:
+            self._unwatched.told(answer["uuid"], time.monotonic(), registered=answer["watched"])
 
     def _take(self, answer: Mapping[str, Any], this: Round) -> None:
         """Note what a device answered."""
         gpu = self._gpu(answer, this.system)
+        self._note_watched(answer)
         this.read[int(answer["index"])] = gpu
         for call, error in answer["errors"]:
             self._count(gpu.gpu, gpu.uuid, call, error)
