@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stoker.collectors.gpu_labels import INSTANCE, gauge
 from stoker.collectors.gpu_processes import PROCESSES
 from stoker.metrics import Sample
-from stoker.sources.nvml_answers import KINDS
+from stoker.sources.nvml_running import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

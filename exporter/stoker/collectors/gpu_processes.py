@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stoker.collectors.gpu_holders import SHORT, UNKNOWN, Holders, Process, holders
 from stoker.collectors.gpu_labels import INSTANCE, MOST_RATIO, WHOLE, gauge
 from stoker.metrics import Desc, Kind, Sample
+from stoker.sources.nvml_running import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,9 +99,10 @@ class GpuProcesses:
 
     def read(self, gpu: Gpu) -> Iterator[Sample]:
         """Of one GPU."""
-        for kind, rows in gpu.running.items():
+        listed = running(gpu)
+        for kind, rows in listed.items():
             yield Sample(PROCESSES, (*gpu.labels, *WHOLE, kind), float(len({row.pid for row in rows})))
-        found = holders(gpu, self._owners, self._pods)
+        found = holders(gpu, listed, self._owners, self._pods)
         if self._note is not None:
             self._note(gpu, found)
         yield from self._processes(gpu, found)

@@ -26,6 +26,7 @@ from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError,
 from stoker.sources.nvml_pauses import Pauses
 from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
 from stoker.sources.nvml_round import Round, by_index, index_of
+from stoker.sources.nvml_running import running
 from stoker.sources.nvml_unwatched import Unwatched
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
@@ -141,7 +142,7 @@ class NvmlGate:
         last = self._last
         if last is None or self._monotonic() - last[0] > _KEEP:
             return None
-        lists = [rows for gpu in last[1].gpus for rows in gpu.running.values()]
+        lists = [rows for gpu in last[1].gpus for rows in running(gpu).values()]
         return frozenset(row.pid for rows in lists for row in rows) if lists else None
 
     def identify(self, pci_bus_id: str) -> tuple[str, str] | None:

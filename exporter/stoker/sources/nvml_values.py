@@ -35,20 +35,6 @@ class Instance:
     values: Mapping[str, Any]
 
 
-class Running(NamedTuple):
-    """A process that NVML lists.
-
-    Attributes:
-        pid: its number.
-        memory: bytes; None where that is not told.
-        instance: GPU instance and compute instance that it is in; both are empty for the whole GPU.
-    """
-
-    pid: int
-    memory: int | None
-    instance: tuple[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """One GPU.
@@ -60,7 +46,6 @@ class Gpu:
         pci: address as sysfs spells it.
         info: label values of stoker_gpu_info, kept from when it last answered.
         static, values: as nvml_reads names them, in NVML's own units; what could not be read is not there.
-        running: its processes by what they do (`compute`, `graphics`), each once; a kind that NVML does not tell of is not there.
         mig: whether MIG mode is on; None where there is no such mode.
         mig_pending: whether it will be after a reset; None where that is not known.
     """
@@ -72,7 +57,6 @@ class Gpu:
     info: Mapping[str, str] = field(default_factory=dict)
     static: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
-    running: Mapping[str, tuple[Running, ...]] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     instances: tuple[Instance, ...] = ()
     mig: bool | None = None
