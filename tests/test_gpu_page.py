@@ -60,7 +60,10 @@ LABELS = {
     "nvlink_errors_total": "gpu,uuid,link,type",
     "nvlink_bytes_total": "gpu,uuid,direction",
     "fabric_state": "gpu,uuid",
+    "activity_ratio": f"{INSTANCE},unit",
     "recovery_action": "gpu,uuid",
+    "xid_errors_total": "gpu,uuid,xid",
+    "xid_last_timestamp_seconds": "gpu,uuid,xid",
     "process_memory_bytes": f"{INSTANCE},pid",
     "processes": "gpu,uuid,type",
     "power_peak_watts": "gpu,uuid",
@@ -140,9 +143,13 @@ def test_every_metric_has_its_name_its_labels_and_their_values(node: Node) -> No
     second.fails("nvmlDeviceGetJpgUtilization", 999)
     third.values |= {f"mig0.{key}": number for key, number in (("gpu_instance", 7), ("compute_instance", 0))}
     third.values |= {f"mig0.memory_{key}": number for key, number in (("total", 9), ("used", 4), ("reserved", 1))}
-    third.values |= {"mig": 1, "compute": "4000000:300:7:0"}
+    third.values |= {"mig": 1, "compute": "4000000:300:7:0", "mig0.gpm1": 500}
     node.start()
-    text = node.page(lambda found: "devices" in found)
+    node.page(lambda found: "devices" in found)
+    first.xid(79)
+    node.machine.write(node.file)
+    late = ("activity_ratio", "xid_errors_total")  # between two looks, and once somebody waits for it
+    text = node.page(lambda found: {series.partition("{")[0] for series in found}.issuperset(late))
     found = read(text)
     labels: dict[str, set[str]] = {}
     values: dict[str, set[str]] = {}

@@ -475,6 +475,7 @@ NUMBER(nvmlDeviceGetMemoryBusWidth, "memory_bus_bits")
 NUMBER(nvmlDeviceGetNumaNodeId, "numa_node")
 NUMBER(nvmlDeviceGetRetiredPagesPendingStatus, "retired_pending")
 TEXT(nvmlDeviceGetBoardPartNumber, "part_number")
+NUMBER(nvmlDeviceGetC2cModeInfoV, "c2c")
 SELECTED(nvmlDeviceGetNvLinkVersion, "link_version")
 SELECTED(nvmlDeviceGetNvLinkRemoteDeviceType, "link_remote")
 
@@ -503,6 +504,27 @@ int nvmlDeviceGetConfComputeProtectedMemoryUsage(void *handle, struct Memory *to
     if (!error) error = give(handle, call, "protected_used", -1, &to->used);
     if (!error) to->free = to->total - to->used;
     return error;
+}
+
+struct Confidential {
+    u32 environment, feature, tools;
+};
+
+static int of_system(const char *call, const char *key, u32 *to) {
+    int error = initialized ? fault(SYSTEM, call) : UNINITIALIZED;
+    const char *value = find(SYSTEM, key, "", -1);
+    if (error) return error;
+    if (!value) return NOT_SUPPORTED;
+    *to = (u32)number(value);
+    return SUCCESS;
+}
+
+int nvmlSystemGetConfComputeState(struct Confidential *to) {
+    return of_system("nvmlSystemGetConfComputeState", "confidential", &to->feature);
+}
+
+int nvmlSystemGetConfComputeGpusReadyState(u32 *to) {
+    return of_system("nvmlSystemGetConfComputeGpusReadyState", "confidential_ready", to);
 }
 
 struct Attributes {

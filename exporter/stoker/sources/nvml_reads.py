@@ -133,6 +133,9 @@ SETTINGS = (
     _row("compute_mode", "nvmlDeviceGetComputeMode"),
     _row("remap_banks", "nvmlDeviceGetRowRemapperHistogram", keep=lambda h: [h.max, h.high, h.partial, h.low, h.none]),
     _row("retired_pending", "nvmlDeviceGetRetiredPagesPendingStatus"),
+    _row("c2c", "nvmlDeviceGetC2cModeInfoV", keep=lambda mode: mode.isC2cEnabled),
+    Row("confidential", (Way("nvmlSystemGetConfComputeState", function=structures.confidential),)),
+    Row("confidential_ready", (Way("nvmlSystemGetConfComputeGpusReadyState", function=structures.confidential_ready),)),
     Row("vgpu_licensed", (Way("nvmlDeviceGetGridLicensableFeatures", keep=structures.licensed),)),
 )
 """What an operator sets, or what only a reset changes: read once in SETTINGS_EVERY."""
