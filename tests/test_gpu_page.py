@@ -207,3 +207,5 @@ def test_the_first_look_is_served_however_many_gpus_hang_in_it(node: Node) -> No
     assert told.pop(f'up{{gpu="0",uuid="{simulator.uuid_of(0)}"}}') == 1
     assert told
     assert set(told.values()) == {0.0}
+    assert 'stoker_collector_success{collector="gpu"} 0\n' in pages[-1]
+    assert node.ask("/-/healthy")[0] == 200  # nobody is helped by a restart

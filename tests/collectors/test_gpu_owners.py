@@ -241,6 +241,15 @@ def test_a_clock_that_was_set_back_does_not_silence_the_samples(bench: GpuBench)
     assert series(bench.values(), "process_utilization_ratio")['pid="11",unit="sm"'] == pytest.approx(0.5)
 
 
+def test_a_process_that_is_no_longer_listed_leaves_nothing_behind(bench: GpuBench) -> None:
+    bench.process(11, "train", group=SLURM)
+    have(bench, "11:500", process_use="11:5000000:80:40:10:5")
+    assert len([key for key in bench.values() if 'pid="11"' in key or '"812"' in key]) > 2
+    have(bench, process_use="")
+    charged = "stoker_gpu_workload_"  # what it has used stays
+    assert not [key for key in bench.values() if ('pid="11"' in key or '"812"' in key) and not key.startswith(charged)]
+
+
 def test_memory_of_processes_that_ended_and_without_any_process(bench: GpuBench) -> None:
     bench.process(11, "train")
     bench.process(12, "train", state="Z")

@@ -571,6 +571,12 @@ NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_generation_max")
 NUMBER(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max")
 NUMBER(nvmlDeviceGetPcieReplayCounter, "pcie_replays")
 
+/* Takes 20 ms of the GPU's own time, on a real one: nobody may call it every few seconds. */
+int nvmlDeviceGetPcieThroughput(void *handle, u32 counter, u32 *to) {
+    (void)counter;
+    return give32(handle, "nvmlDeviceGetPcieThroughput", "pcie_throughput", -1, to);
+}
+
 struct Violation {
     u64 reference, nanoseconds;
 };

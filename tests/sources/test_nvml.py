@@ -183,6 +183,16 @@ def test_what_is_not_supported_is_asked_once_and_is_no_error(gpus: Callable[...,
     assert look(bench).gpus[0].values["power"] == power
 
 
+def test_the_call_that_holds_the_gpu_up_is_never_made(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.machine.devices[0].values["pcie_throughput"] = 1
+    bench.machine.devices[0].crashes("nvmlDeviceGetPcieThroughput")
+    bench.change()
+    look(bench)
+    found = look(bench)
+    assert (found.errors, found.restarts, found.gpus[0].values["pcie_tx"]) == ({}, 0, 1_000_000_000)
+
+
 def test_an_older_way_is_taken_where_the_newer_one_is_not_supported(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(1)
     values = bench.machine.devices[0].values
