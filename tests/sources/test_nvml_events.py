@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stoker.sources.nvml_events import XidEvent
 
 NOT_SUPPORTED, UNKNOWN = 3, 999
+PATIENT = 4.0
+"""Seconds of a deadline by which no call of a busy machine is set aside that does not hang."""
 
 
 def happen(bench: GpuBench, index: int, *codes: int) -> None:
@@ -90,7 +92,7 @@ def test_a_device_that_came_later_is_registered(gpus: Callable[..., GpuBench]) -
 
 
 def test_a_device_without_events_is_asked_once_and_costs_nothing_else(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(2)
+    bench = gpus(2, deadline=PATIENT)
     bench.machine.devices[0].fails("nvmlDeviceRegisterEvents", NOT_SUPPORTED)
     bench.change()
     found = bench.gate.snapshot()
@@ -224,12 +226,12 @@ def unwatched(bench: GpuBench) -> list[float]:
 
 
 def test_gpus_that_are_watched_all_the_time_say_so(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(2)
+    bench = gpus(2, deadline=PATIENT)
     assert unwatched(bench) == unwatched(bench) == [0, 0]
 
 
 def test_the_time_in_which_a_child_is_replaced_is_told(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(2)
+    bench = gpus(2, deadline=PATIENT)
     bench.gate.snapshot()
     pid = bench.gate._process.pid
     assert pid is not None
@@ -241,9 +243,9 @@ def test_the_time_in_which_a_child_is_replaced_is_told(gpus: Callable[..., GpuBe
 
 
 def test_while_a_child_is_set_aside_its_successor_has_to_register_first(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(2, deadline=4.0)
+    bench = gpus(2, deadline=PATIENT)
     bench.gate.snapshot()
-    bench.machine.devices[1].values["slow.nvmlDeviceGetPowerUsage"] = 1300
+    bench.machine.devices[1].values["slow.nvmlDeviceGetPowerUsage"] = 1500
     bench.change()
     first, slow = unwatched(bench)
     assert 0 < first < slow  # which is registered by the next look
@@ -263,7 +265,7 @@ def test_a_successor_registers_what_its_predecessor_has_read(gpus: Callable[...,
 
 
 def test_a_gpu_whose_call_hangs_is_not_watched_until_it_answers(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(2, deadline=0.3)
+    bench = gpus(2, deadline=PATIENT)
     bench.gate.snapshot()
     bench.machine.devices[1].hangs("nvmlDeviceGetPowerUsage")
     bench.change()
@@ -280,7 +282,7 @@ def test_a_gpu_whose_call_hangs_is_not_watched_until_it_answers(gpus: Callable[.
 def test_a_gpu_without_events_and_calls_for_them_that_hang_leave_gpus_unwatched(
     gpus: Callable[..., GpuBench],
 ) -> None:
-    bench = gpus(2, deadline=0.3)
+    bench = gpus(2, deadline=PATIENT)
     bench.machine.devices[0].fails("nvmlDeviceRegisterEvents", NOT_SUPPORTED)
     bench.change()
     before, _ = unwatched(bench)

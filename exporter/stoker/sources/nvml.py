@@ -30,6 +30,7 @@ from stoker.sources.nvml_running import running
 from stoker.sources.nvml_unwatched import Unwatched
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
+from stoker.sources.processes import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -207,7 +208,7 @@ class NvmlGate:
             gpus=tuple(sorted(gpus, key=by_index)),
             devices=devices,
             pci_devices=self._bus.gpus(),
-            boot_max=self._known.boot_max(self._boot(), devices),
+            boot_max=self._known.boot_max(boot_id(str(self.procfs)), devices),
             errors=dict(self._errors),
             failures=tuple(dict.fromkeys(failures)),  # the same call with other arguments may fail the same way
             restarts=max(0, self._process.started - 1),
@@ -221,11 +222,11 @@ class NvmlGate:
         Returns:
             How many devices there are, what was read of them, and those of which nothing is known.
         """
-        # the library's own start may take long, and is not tried again for nothing: until it has answered, its calls' limits are enough
         if self._renew:
             self._renew = False
             self._process.end()
         begun = time.monotonic()
+        # the library's own start may take long, and is not tried again for nothing: until it has answered, its calls' limits are enough
         until = math.inf if self._before(now) is None else begun + self._budget
         # a device that hangs may cost a child for good: with no more of them to spare, only the others are read
         paused = self._pauses.all() if self._process.left() >= MOST_LEFT else self._pauses.at(now)
@@ -362,20 +363,16 @@ class NvmlGate:
                     if this.until == math.inf:
                         this.until = max(this.begun + self._budget, time.monotonic() + self._deadline)
                 elif "registered" in answer:
-                    self._note_watched(answer)
+                    self._unwatched.told(answer, time.monotonic())
                     for call, error in answer["errors"]:
                         self._count(str(answer["registered"]), answer["uuid"], call, error)
                 else:
                     self._take(answer, this)
 
-    def _note_watched(self, answer: Mapping[str, Any]) -> None:
-        if "watched" in answer:
-            self._unwatched.told(answer["uuid"], time.monotonic(), registered=answer["watched"])
-
     def _take(self, answer: Mapping[str, Any], this: Round) -> None:
         """Note what a device answered."""
         gpu = self._gpu(answer, this.system)
-        self._note_watched(answer)
+        self._unwatched.told(answer, time.monotonic())
         this.read[int(answer["index"])] = gpu
         for call, error in answer["errors"]:
             self._count(gpu.gpu, gpu.uuid, call, error)
@@ -411,9 +408,3 @@ class NvmlGate:
             return (self.procfs / "driver/nvidia/version").read_bytes()
         except OSError:
             return None
-
-    def _boot(self) -> str:
-        try:
-            return (self.procfs / "sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return ""

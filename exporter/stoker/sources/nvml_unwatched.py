@@ -7,10 +7,10 @@ not return, and always where its driver has no events.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Unwatched:
@@ -33,9 +33,12 @@ class Unwatched:
         """The child has fetched all events."""
         self._until.update(dict.fromkeys(self._registered, now))
 
-    def told(self, uuid: str, now: float, *, registered: bool) -> None:
-        """The child has said whether it has registered a GPU."""
+    def told(self, answer: Mapping[str, Any], now: float) -> None:
+        """The child has answered about a GPU; that says whether it has registered it, unless its handle was refused or nobody looks for events."""
+        if "watched" not in answer:
+            return
         self._told = True
+        uuid, registered = answer["uuid"], answer["watched"]
         if uuid not in self._registered or not registered:
             self._add(uuid, now)
         (self._registered.add if registered else self._registered.discard)(uuid)
