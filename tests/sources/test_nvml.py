@@ -691,10 +691,10 @@ def test_many_calls_that_hang_from_the_start_take_several_looks_and_nobody_is_ca
         device.hangs("nvmlDeviceGetMemoryInfo")
     bench.change()
     found = look(bench)
-    assert "GPU 13 was not asked: calls of others took all the time" in found.failures
+    assert "GPU 13 was not read: calls of others took all the time" in found.failures
     asked = set(ups(found))
     assert not asked & {uuid_of(12), uuid_of(13)}
-    for _ in range(12):
+    for _ in range(40):
         down = {gpu.gpu for gpu in found.gpus if not gpu.up}
         assert {gpu.uuid or uuid_of(int(gpu.gpu)) for gpu in found.gpus if not gpu.up} <= hanging
         assert all(gpu.info["name"] for gpu in found.gpus if known)

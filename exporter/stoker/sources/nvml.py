@@ -46,6 +46,8 @@ _RENEW_EVERY = 300.0
 _KEEP = 120.0
 _CALL = 0.6
 """Of a look's time that one call may have, for that of the others to be enough."""
+_FAIR = 0.5
+"""Of the time that one call may have: one that had less when the look was over is asked again in the next one, and not called hung."""
 _NO_EVENTS = 900.0
 """Seconds without events after one of their calls was lost: the kernel's log has them too, and the readings do not need these calls."""
 
@@ -245,7 +247,7 @@ class NvmlGate:
                 if gpu.up and int(gpu.gpu) not in paused | set(read) and this.count == before.devices:
                     read[int(gpu.gpu)] = gpu
         unread = set(range(this.count)) - paused - set(read) if self._blocked is None else set()
-        failures += [f"GPU {index} was not asked: calls of others took all the time" for index in sorted(unread)]
+        failures += [f"GPU {index} was not read: calls of others took all the time" for index in sorted(unread)]
         for index in paused - set(read):
             if index < this.count:
                 read[index] = self._down(index, self._known.uuid_at(index))
@@ -305,12 +307,17 @@ class NvmlGate:
 
     def _patience(self, index: int) -> float:
         """How long a device is waited for before the others are read meanwhile."""
-        return math.inf if index in self._slow else self._aside.patience(min(self._deadline, self._budget * _CALL))
+        return math.inf if index in self._slow else self._aside.patience(self._time_of_a_call())
+
+    def _time_of_a_call(self) -> float:
+        return min(self._deadline, self._budget * _CALL)
 
     def _lost(self, lost: HungError | EndedError, this: Round) -> None:
         """Decide what a child that was lost costs."""
-        log.warning("nvml: %s; its process is replaced", lost)
+        if this.cut_short(lost, _FAIR * self._time_of_a_call()):
+            return
         hung = isinstance(lost, HungError)
+        log.warning("nvml: %s; its process is replaced", lost)
         call = "nvmlInit" if lost.index == STARTING else lost.call
         error = "TIMEOUT" if hung else "PROCESS_ENDED"
         if lost.index >= 0:

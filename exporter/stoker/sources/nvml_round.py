@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from stoker.sources.nvml_lost import HungError
 from stoker.sources.nvml_values import Gpu
+
+if TYPE_CHECKING:
+    from stoker.sources.nvml_lost import EndedError
 
 
 @dataclass(slots=True)
@@ -33,6 +38,12 @@ class Round:
     system: dict[str, Any] = field(default_factory=dict)
     count: int = 0
     replaced: bool = False
+
+    def cut_short(self, lost: HungError | EndedError, fair: float) -> bool:
+        """Whether a device's call was ended only because the look was over, after less than `fair` seconds."""
+        return (
+            isinstance(lost, HungError) and lost.index >= 0 and lost.seconds < fair and time.monotonic() >= self.until
+        )
 
 
 def by_index(gpu: Gpu) -> tuple[int, str]:
