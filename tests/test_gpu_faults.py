@@ -171,6 +171,21 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
         }
 
 
+def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    bench = gpus(4, deadline=1.0)
+    pages = [page(bench)]
+    for device in bench.machine.devices[1:]:
+        device.hangs("nvmlDeviceGetMemoryInfo")
+    bench.change()
+    pages += [page(bench) for _ in range(4)]
+    found = [each for each in played.firing(tmp_path, rules(), pages, 60) if each["alertname"] == "GpuDown"]
+    assert sorted((each["gpu"], each["uuid"]) for each in found) == [
+        (str(index), simulator.uuid_of(index)) for index in (1, 2, 3)
+    ]
+
+
 def _parsed(folder: Path, *lines: tuple[int, str]) -> list[str]:
     """What the exporter's reading of a kernel's log leaves behind after each line, which comes at this minute of an hour.
 
