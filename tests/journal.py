@@ -23,7 +23,7 @@ with open({calls!r}, "a") as calls:
 assert {{"--follow", "--all", "--quiet", "--no-pager", "--merge"}} <= set(options) and options["--output"] == "json"
 if os.path.exists({broken!r}):
     sys.exit(open({broken!r}).read().strip())
-fields = [*options["--output-fields"].split(","), "__CURSOR", "__REALTIME_TIMESTAMP"]
+fields = [*options["--output-fields"].split(","), "__CURSOR", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP"]
 file = open({entries!r}, "rb")
 
 

@@ -171,21 +171,57 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
         }
 
 
-@pytest.mark.parametrize("alert", _KERNEL)
-def test_a_line_of_the_kernel_raises_its_alert(alert: str, tmp_path: Path) -> None:
-    line, label, code = _KERNEL[alert]
+def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    bench = gpus(4, deadline=1.0)
+    pages = [page(bench)]
+    for device in bench.machine.devices[1:]:
+        device.hangs("nvmlDeviceGetMemoryInfo")
+    bench.change()
+    pages += [page(bench) for _ in range(4)]
+    found = [each for each in played.firing(tmp_path, rules(), pages, 60) if each["alertname"] == "GpuDown"]
+    assert sorted((each["gpu"], each["uuid"]) for each in found) == [
+        (str(index), simulator.uuid_of(index)) for index in (1, 2, 3)
+    ]
+
+
+def _parsed(folder: Path, *lines: tuple[int, str]) -> list[str]:
+    """What the exporter's reading of a kernel's log leaves behind after each line, which comes at this minute of an hour.
+
+    Without the times of the events: promtool's own time begins in 1970.
+    """
     pages = []
-    log = tmp_path / "kern.log"
+    log = folder / "kern.log"
     with log.open("a") as kernel:
-        for minute in (7, 18):
+        for minute, line in lines:
             kernel.write(f"Nov 28 16:{minute:02d}:00 node1 kernel: [ {60 * minute}.500000] {line}\n")
             kernel.flush()
             command = [sys.executable, "-m", "stoker", "parse", str(log), "--format", "openmetrics"]
-            pages.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
+            page = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
+            pages.append("\n".join(row for row in page.splitlines() if "_last_timestamp_seconds" not in row))
+    return pages
+
+
+@pytest.mark.parametrize("alert", _KERNEL)
+def test_a_line_of_the_kernel_raises_its_alert(alert: str, tmp_path: Path) -> None:
+    line, label, code = _KERNEL[alert]
+    pages = _parsed(tmp_path, (7, line), (18, line))
     before = [pages[0]] * 5
     assert played.firing(tmp_path, rules(), before, 60) == []
     found = played.firing(tmp_path, rules(), [*before, pages[1], pages[1]], 60)
     assert [(each["alertname"], each[label]) for each in found] == [(alert, code)]
+
+
+@pytest.mark.parametrize("again", ["GPU 0000:11:00.0: GPU", "Xid (PCI:0000:11:00): 79, pid=1, GPU"])
+def test_a_gpu_that_falls_off_the_bus_again_raises_the_alert_again(again: str, tmp_path: Path) -> None:
+    """Eleven minutes later, when the alert of the first time has ended, with few lines of the kernel between."""
+    words = "has fallen off the bus."
+    pages = _parsed(tmp_path, (7, f"NVRM: GPU 0000:11:00.0: GPU {words}"), (18, f"NVRM: {again} {words}"))
+    before = [pages[0]] * 11
+    assert played.firing(tmp_path, rules(), before, 60) == []
+    found = played.firing(tmp_path, rules(), [*before, pages[1]], 60)
+    assert [(each["alertname"], each["uuid"]) for each in found] == [("GpuXidCritical", "pci:0000:11:00")]
 
 
 def test_every_alert_of_gpus_is_played() -> None:

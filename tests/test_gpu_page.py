@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from running import wait_for
 from simulator import nvml_simulator as simulator
 from stoker.app import App
 from stoker.sources import programs
@@ -59,7 +60,10 @@ LABELS = {
     "nvlink_errors_total": "gpu,uuid,link,type",
     "nvlink_bytes_total": "gpu,uuid,direction",
     "fabric_state": "gpu,uuid",
+    "activity_ratio": f"{INSTANCE},unit",
     "recovery_action": "gpu,uuid",
+    "xid_errors_total": "gpu,uuid,xid",
+    "xid_last_timestamp_seconds": "gpu,uuid,xid",
     "process_memory_bytes": f"{INSTANCE},pid",
     "processes": "gpu,uuid,type",
     "power_peak_watts": "gpu,uuid",
@@ -139,9 +143,13 @@ def test_every_metric_has_its_name_its_labels_and_their_values(node: Node) -> No
     second.fails("nvmlDeviceGetJpgUtilization", 999)
     third.values |= {f"mig0.{key}": number for key, number in (("gpu_instance", 7), ("compute_instance", 0))}
     third.values |= {f"mig0.memory_{key}": number for key, number in (("total", 9), ("used", 4), ("reserved", 1))}
-    third.values |= {"mig": 1, "compute": "4000000:300:7:0"}
+    third.values |= {"mig": 1, "compute": "4000000:300:7:0", "mig0.gpm1": 500}
     node.start()
-    text = node.page(lambda found: "devices" in found)
+    node.page(lambda found: "devices" in found)
+    first.xid(79)
+    node.machine.write(node.file)
+    late = ("activity_ratio", "xid_errors_total")  # between two looks, and once somebody waits for it
+    text = node.page(lambda found: {series.partition("{")[0] for series in found}.issuperset(late))
     found = read(text)
     labels: dict[str, set[str]] = {}
     values: dict[str, set[str]] = {}
@@ -178,3 +186,26 @@ def test_a_gpu_that_is_gone_is_missed_until_it_is_forgotten(node: Node) -> None:
     found = read(node.page(lambda found: up not in found))
     assert found["devices_boot_max"] == 2
     assert len(list(node.state.glob("gpu.json.corrupt-*"))) == 1
+
+
+def test_the_first_look_is_served_however_many_gpus_hang_in_it(node: Node) -> None:
+    """What takes longer than the collector's deadline is not: then nothing would be known of the GPU that works."""
+    node.machine.devices[1:] = [simulator.h200(index) for index in range(1, 17)]
+    for device in node.machine.devices[1:]:
+        device.hangs("nvmlDeviceGetMemoryInfo")
+    node.start()
+    pages: list[str] = []
+
+    def judged() -> bool:
+        pages.append(node.ask("/metrics")[1])
+        return 'stoker_collector_success{collector="gpu"}' in pages[-1]
+
+    wait_for(judged)
+    found = read(pages[-1])
+    assert found["devices"] == 17
+    told = {series: value for series, value in found.items() if series.startswith("up{")}
+    assert told.pop(f'up{{gpu="0",uuid="{simulator.uuid_of(0)}"}}') == 1
+    assert told
+    assert set(told.values()) == {0.0}
+    assert 'stoker_collector_success{collector="gpu"} 0\n' in pages[-1]
+    assert node.ask("/-/healthy")[0] == 200  # nobody is helped by a restart

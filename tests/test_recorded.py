@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OWN = re.compile(
     r"stoker_(build|config|http|log|state|collector_(duration|last_success|stuck)|gpu_reader_restarts)|# |"
     r"stoker_host_(filesystem_(avail|files_free)|cpu_utilization|clock_)|stoker_collector_success.*host_clock|"
-    r"stoker_gpu_(seconds|workload_seconds|workload_energy_joules|workloads_forgotten)_total"
+    r"stoker_gpu_(seconds|workload_seconds|workload_energy_joules|workloads_forgotten|xid_unwatched_seconds)_total"
 )
 """What is of the exporter and not of the machine, and what changes while two pages are made."""
 

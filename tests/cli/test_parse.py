@@ -77,6 +77,23 @@ def test_openmetrics_is_what_its_parser_reads(log: Path) -> None:
     assert "stoker_train_skipped_steps_total" not in samples, "no initial zeros"
 
 
+def test_the_kernels_errors_are_told_by_gpu_and_by_the_time_of_the_last_one() -> None:
+    lines = (
+        "2026-11-28T16:07:00Z node1 kernel: NVRM: Xid (PCI:0000:11:00): 79, pid=1, GPU has fallen off the bus.",
+        "2026-11-28T16:18:00Z node1 kernel: NVRM: Xid (PCI:0000:11:00): 79, pid=1, GPU has fallen off the bus.",
+        "2026-11-28T16:19:00Z node1 kernel: NVRM: Xid (PCI:0000:21:00): 79, pid=1, GPU has fallen off the bus.",
+        "[ 12.5] NVRM: Xid (PCI:0000:31:00): 31, pid=1, name=python3, MMU Fault",
+    )
+    text = parse("--format", "openmetrics", "-", data="\n".join(lines).encode()).stdout
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        'stoker_gpu_xid_errors_total{uuid="pci:0000:11:00",xid="79"} 2',
+        'stoker_gpu_xid_errors_total{uuid="pci:0000:21:00",xid="79"} 1',
+        'stoker_gpu_xid_errors_total{uuid="pci:0000:31:00",xid="31"} 1',
+        'stoker_gpu_xid_last_timestamp_seconds{uuid="pci:0000:11:00",xid="79"} 1795882680',
+        'stoker_gpu_xid_last_timestamp_seconds{uuid="pci:0000:21:00",xid="79"} 1795882740',
+    ]
+
+
 def test_standard_input_and_packed_files_give_the_same(log: Path) -> None:
     plain = parse("--format", "jsonl", str(log)).stdout
     packed = log.with_name("train.log.1.gz")

@@ -76,6 +76,7 @@ def test_a_gpu_that_is_down_has_its_name_and_nothing_else(gpus: Callable[..., Gp
         "stoker_gpu_errors_total",
         "stoker_gpu_info",
         "stoker_gpu_up",
+        "stoker_gpu_xid_unwatched_seconds_total",
     ]
     assert found[lost] == 1
     of_other = [series for series in found if uuid_of(0) in series]

@@ -15,7 +15,7 @@ from gpus import NAMES, GpuBench
 from kubelet import Given, Kubelet, answer, listed
 from machines import Clock, values
 from stoker.collectors.gpu import gpu_collectors
-from stoker.collectors.gpu_accounts import GpuAccounts
+from stoker.collectors.gpu_accounts import GpuAccounts, _energy, _Part
 from stoker.collectors.gpu_holders import Holders, Process, Workload
 from stoker.collectors.gpu_labels import WHOLE
 from stoker.logs.state import KeptMapping
@@ -151,18 +151,84 @@ def test_users_are_told_no_longer_when_nobody_asks_any_more() -> None:
         assert found == told
 
 
-def test_instances_are_the_part_of_the_gpu_that_they_have_of_its_memory(node: Node) -> None:
-    node.bench.process(11, "train")
-    for number, size in ((0, 4), (1, 2)):
+def divide(node: Node, **activity: int) -> None:
+    """Let the GPU have an instance of a half and one of a quarter, with a process on each; `gpmN_M` is metric M of instance N."""
+    for number, (command, size) in enumerate((("large", 4), ("small", 2))):
+        node.bench.process(number + 11, command)
         node.device |= {f"mig{number}.gpu_instance": number + 7, f"mig{number}.compute_instance": 0}
         node.device |= {f"mig{number}.memory_total": size, f"mig{number}.memory_used": 0}
-    del node.device["utilization"], node.device["memory_reserved"]
-    node.turn(mig=1, memory_total=8, memory_used=0, compute="11:1:7:0")
+    del node.device["memory_reserved"]
+    node.device |= {key.replace("gpm", "mig").replace("_", ".gpm"): share for key, share in activity.items()}
+    node.turn(mig=1, memory_total=8, memory_used=0, compute="11:1:7:0 12:1:8:0", process_use="")
+
+
+def without_counters(node: Node) -> None:
+    """A GPU before Hopper."""
+    for key in [key for key in node.device if "gpm" in key]:
+        del node.device[key]
+
+
+def test_an_instance_that_does_not_tell_what_it_does_pays_by_its_size(node: Node) -> None:
+    without_counters(node)
+    divide(node)
     found = node.turn(10, energy=1_000_000)
-    pairs = 'workload="train",kind="command"'
+    pairs = 'workload="large",kind="command"'
     assert found[f'seconds{{{pairs},state="unmeasured"}}'] == 5
-    assert found[f"energy_joules{{{pairs}}}"] == pytest.approx(500)
-    assert spent(found) == [0, 0, 5, 5]
+    assert charged(found, "large") == pytest.approx([0, 0, 500])
+    assert charged(found, "small") == pytest.approx([0, 0, 250])
+    assert spent(found) == [0, 0, 7.5, 2.5]
+
+
+def test_instances_are_busy_as_their_counters_say_and_pay_energy_by_what_they_do(node: Node) -> None:
+    divide(node, gpm0_1=800, gpm1_1=0)
+    found = node.turn(10, energy=1_000_000)
+    # of the half 0.1 + 0.8 draws power, of each of the two quarters the 0.1 of what is at rest
+    assert charged(found, "large") == pytest.approx([4, 1, 900])
+    assert charged(found, "small") == pytest.approx([0, 2.5, 50])
+    assert spent(found) == pytest.approx([4, 3.5, 0, 2.5])
+    # what nobody has pays nobody for it, whatever it does
+    node.turn(10, compute="11:1:7:0", energy=1_000_000)
+    node.device["mig1.gpm1"] = 1000
+    found = node.turn(10, energy=2_000_000)
+    assert charged(found, "small") == pytest.approx([0, 5, 50])
+    weights = (0.45, 0.275, 0.025)
+    assert charged(found, "large") == pytest.approx([12, 3, 900 + 1000 * weights[0] / sum(weights)])
+
+
+def test_compute_instances_share_what_their_instance_does(node: Node) -> None:
+    divide(node, gpm0_1=500)
+    node.device |= {"mig1.gpu_instance": 7, "mig1.compute_instance": 1, "mig1.memory_total": 4}
+    node.turn(10, compute="11:1:7:0 12:1:7:1")
+    before = node.turn(10)
+    found = node.turn(10)
+    for name in ("large", "small"):
+        spread = [now - then for now, then in zip(charged(found, name), charged(before, name), strict=True)]
+        assert spread == pytest.approx([2.5, 2.5, 0])
+
+
+def test_an_instance_of_which_nothing_is_known_yet_makes_one_interval_unmeasured(node: Node) -> None:
+    divide(node, gpm0_1=800, gpm1_1=200)
+    node.device |= {"mig1.gpu_instance": 9}  # the other one was destroyed, and nobody knows what it did
+    found = node.turn(10, compute="11:1:7:0 12:1:9:0", energy=1_000_000)
+    assert charged(found, "large") == pytest.approx([4, 1, 500])
+    assert charged(found, "small") == pytest.approx([0, 0, 250])
+    assert spent(found) == pytest.approx([4, 1, 2.5, 2.5])
+    found = node.turn(10, energy=2_000_000)
+    assert charged(found, "small") == pytest.approx([0.5, 2, 250 + 1000 * 0.075 / (0.45 + 0.075 + 0.025)])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.01, 0.6), st.floats(0, 1), st.booleans()), min_size=1, max_size=7),
+)
+def test_all_instances_together_pay_no_more_than_the_gpu_took(rows: list[tuple[float, float, bool]]) -> None:
+    """Each row is an instance: its size, how busy it is, and whether that is told."""
+    sizes = [size / max(1.0, sum(row[0] for row in rows)) for size, *_ in rows]
+    parts = tuple(_Part((str(place), "0"), size, ()) for place, size in enumerate(sizes))
+    busy = {(str(place), "0"): each for place, (_, each, told) in enumerate(rows) if told}
+    shares = _energy(parts, busy)
+    assert all(share >= 0 for share in shares)
+    assert sum(shares) <= 1 + 1e-9
 
 
 def test_time_in_which_nobody_looked_is_nobodys(node: Node) -> None:

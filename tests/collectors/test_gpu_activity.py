@@ -154,6 +154,21 @@ def test_each_mig_instance_has_its_own_and_the_gpu_too(gpus: Callable[..., GpuBe
     assert found[SM] == pytest.approx(0.91)
 
 
+def test_where_mig_hides_how_busy_a_gpu_is_no_number_stands_for_it(gpus: Callable[..., GpuBench]) -> None:
+    """The driver tells no utilisation then: neither is that 0, nor is anything else taken for it."""
+    bench = gpus(1)
+    values = bench.machine.devices[0].values
+    values |= {"mig": 1, **mig(0, 7, gpm1=100)}
+    for key in ("utilization", "memory_utilization", "encoder", "decoder", "jpeg", "ofa", "samples1"):
+        del values[key]
+    bench.change()
+    bench.values()
+    found = bench.values()
+    assert not [key for key in found if "utilization" in key]
+    assert errors(found) == {}
+    assert found[instance(7, "graphics")] == pytest.approx(0.1)
+
+
 def test_compute_instances_share_the_activity_of_their_gpu_instance(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(1)
     bench.machine.devices[0].values |= {"mig": 1, **mig(0, 7, gpm2=100), **mig(1, 7, compute_instance=1)}

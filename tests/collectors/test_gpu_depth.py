@@ -110,6 +110,21 @@ def test_settings(gpus: Callable[..., GpuBench]) -> None:
     }
 
 
+@pytest.mark.parametrize("on", [0, 1])
+def test_links_between_chips_and_confidential_computing(gpus: Callable[..., GpuBench], on: int) -> None:
+    bench = gpus(1)
+    assert told(bench, "c2c", "confidential") == {}
+    bench.machine.devices[0].values["c2c"] = on
+    bench.machine.system |= {"confidential": on, "confidential_ready": on}
+    bench.change()
+    bench.restart()
+    assert told(bench, "c2c", "confidential", "errors") == {
+        "c2c_enabled": on,
+        "confidential_computing_enabled": on,
+        "confidential_computing_ready": on,
+    }
+
+
 def test_a_gpu_that_needs_no_licence_says_nothing_of_one(gpus: Callable[..., GpuBench]) -> None:
     assert told(gpus(1), "vgpu_licensed", "errors_total") == {}
 
@@ -266,7 +281,7 @@ def test_a_mig_instance_says_what_it_is_and_what_failed_in_it(gpus: Callable[...
     assert found[f'ecc_errors_total{{{instance},type="uncorrected",scope="volatile"}}'] == 3
     assert found['ecc_errors_total{type="uncorrected",scope="volatile"}'] == 0
     assert found[f'processes{{{instance},type="compute"}}'] == 2
-    assert found['processes{type="compute"}'] == 1
+    assert found['processes{type="compute"}'] == 3  # and one of which only the GPU tells
     assert not [series for series in found if series.startswith("errors_total")]
 
 
@@ -287,4 +302,5 @@ def test_a_gpu_that_has_nothing_of_it_fails_at_nothing(gpus: Callable[..., GpuBe
         "stoker_gpu_memory_used_bytes",
         "stoker_gpu_memory_free_bytes",
         "stoker_gpu_temperature_celsius",
+        "stoker_gpu_xid_unwatched_seconds_total",
     }

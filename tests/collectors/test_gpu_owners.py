@@ -146,6 +146,61 @@ def test_mig_instances_have_workloads_and_pods_of_their_own(bench: GpuBench, kub
     assert len(series(found, "pod_info")) == 2
 
 
+def instances(bench: GpuBench, *lists: str, **whole: int | str) -> None:
+    """Put the first GPU into MIG mode, with an instance for each of these lists of processes."""
+    values = bench.machine.devices[0].values
+    values |= {"mig": 1, "compute": "", "graphics": "", **whole}
+    for number, processes in enumerate(lists):
+        own: dict[str, int | str] = {"gpu_instance": 7 + number, "compute_instance": 0}
+        own |= {"compute": processes, "graphics": ""}
+        values |= {f"mig{number}.{key}": value for key, value in own.items()}
+    bench.change()
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"compute": "11:500:7:0 12:600:8:0"},
+        {"compute": "11:500 12:600"},  # without its instance, or with a half of it
+        {"compute": "11:500:7 12:600:8"},
+        {"compute": "11:1:7:0", "graphics": "12:2"},
+        {"compute": ""},
+        {"private": 1},
+    ],
+)
+def test_a_process_of_an_instance_is_told_once_with_its_instance_whoever_lists_it(
+    bench: GpuBench, whole: dict[str, int | str]
+) -> None:
+    for pid, command in ((11, "train"), (12, "serve")):
+        bench.process(pid, command)
+    instances(bench, "11:500:7:0", "12:600:8:0", **whole)
+    found = bench.values()
+    told = {series: value for series, value in found.items() if series.startswith("stoker_gpu_process_memory_bytes")}
+    labels = 'gpu_instance="{}",compute_instance="0",pid="{}",command="{}"'
+    assert told == {
+        f"stoker_gpu_process_memory_bytes{{{G0},{labels.format(7, 11, 'train')}}}": 500,
+        f"stoker_gpu_process_memory_bytes{{{G0},{labels.format(8, 12, 'serve')}}}": 600,
+    }
+    assert found[f'stoker_gpu_processes{{{G0},type="compute"}}'] == 2
+    assert {series for series in found if series.startswith("stoker_gpu_workload_info")} == {
+        f'stoker_gpu_workload_info{{{G0},gpu_instance="{number}",compute_instance="0",workload="{name}",kind="command"}}'
+        for number, name in ((7, "train"), (8, "serve"))
+    }
+    assert bench.gate.processes() == frozenset({11, 12})
+    assert not [series for series in found if series.startswith("stoker_gpu_errors_total")]
+
+
+def test_where_an_instance_tells_nothing_of_processes_none_of_the_gpu_are_told_without_its_own_list(
+    bench: GpuBench,
+) -> None:
+    instances(bench, "11:500:7:0", "12:600:8:0", private=1)
+    del bench.machine.devices[0].values["mig1.compute"]
+    bench.change()
+    found = bench.values()
+    assert f'stoker_gpu_processes{{{G0},type="compute"}}' not in found
+    assert found[f'stoker_gpu_processes{{{G0},type="graphics"}}'] == 0
+
+
 def test_what_each_process_uses_and_nothing_of_one_that_did_nothing(bench: GpuBench) -> None:
     have(bench, "11:500", "12:400", process_use="11:5000000:80:40:10:5 11:5100000:60:20:0:5 0:5100000:9:9:9:9")
     use = series(bench.values(), "process_utilization_ratio")
@@ -184,6 +239,15 @@ def test_a_clock_that_was_set_back_does_not_silence_the_samples(bench: GpuBench)
     assert series(bench.values(), "process_utilization_ratio")['pid="11",unit="sm"'] == pytest.approx(0.8)
     have(bench, "11:500", process_use="11:5000000:50:40:10:5")
     assert series(bench.values(), "process_utilization_ratio")['pid="11",unit="sm"'] == pytest.approx(0.5)
+
+
+def test_a_process_that_is_no_longer_listed_leaves_nothing_behind(bench: GpuBench) -> None:
+    bench.process(11, "train", group=SLURM)
+    have(bench, "11:500", process_use="11:5000000:80:40:10:5")
+    assert len([key for key in bench.values() if 'pid="11"' in key or '"812"' in key]) > 2
+    have(bench, process_use="")
+    charged = "stoker_gpu_workload_"  # what it has used stays
+    assert not [key for key in bench.values() if ('pid="11"' in key or '"812"' in key) and not key.startswith(charged)]
 
 
 def test_memory_of_processes_that_ended_and_without_any_process(bench: GpuBench) -> None:

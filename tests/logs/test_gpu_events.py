@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,9 +51,11 @@ class Machine:
         now = self.clock()
         self.queue.append(XidEvent("0", UUID, str(xid), now - 1, now, 0))
 
-    def kernel(self, xid: int, says: str = "pid=1") -> None:
+    def kernel(self, xid: int, says: str = "pid=1", ago: float | None = None) -> None:
+        """Write a line; with the time of so many seconds ago, if that is given."""
+        when = "" if ago is None else f"{datetime.fromtimestamp(self.clock() - ago, UTC):%Y-%m-%dT%H:%M:%SZ} n kernel: "
         with self.file.open("a") as file:
-            file.write(f"NVRM: Xid (PCI:0000:11:00): {xid}, {says}\n")
+            file.write(f"{when}NVRM: Xid (PCI:0000:11:00): {xid}, {says}\n")
 
     def kill(self) -> None:
         """Kill -9 and a new start."""
@@ -78,6 +81,20 @@ def test_both_ways_are_one_event_with_the_same_labels_and_the_time_of_the_event(
     assert machine.engine.turn()[COUNT] == 2
     machine.kernel(79)
     assert machine.engine.turn(5)[COUNT] == 2
+
+
+def test_eleven_minutes_later_it_is_another_event_whoever_tells_of_it(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.counts()
+    machine.kernel(79, ago=660)  # the line comes late
+    assert machine.counts() == {"79": 1}
+    machine.nvml(79)
+    assert machine.counts() == {"79": 2}
+    machine.kernel(79, ago=3)
+    assert machine.counts() == {"79": 2}
+    assert machine.counts(660) == {"79": 2}
+    machine.kernel(79, ago=1)
+    assert machine.counts() == {"79": 3}
 
 
 def test_five_real_events_are_five_however_they_are_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from followed import Followed, settings
+from followed import FORMATS, PACK, Followed, settings
 from journal import Journal
 from machines import Clock
 from served import Program
@@ -42,12 +42,13 @@ class Lives:
         self.clock = Clock(NOW)
         self.keys = {"journal": JournalSettings(), **keys}
         self.followed: Followed | None = None
+        self.formats = FORMATS
 
     def start(self, **keys: Any) -> None:  # noqa: ANN401 - the keys of a source
         """Kill the one before, if there is one, and start."""
         self.end()
         source = settings(self.folder, files=None, **{**self.keys, **keys})
-        self.followed = Followed(source, state=self.folder / "state", clock=self.clock)
+        self.followed = Followed(source, state=self.folder / "state", clock=self.clock, formats=self.formats)
 
     def until(self, series: str, value: float) -> dict[str, float]:
         """Take turns until a series has this value."""
@@ -86,6 +87,16 @@ def test_units_and_processes_do_not_mix_and_entries_have_their_own_time(journal:
     seen = lives.until(LINES, 11)
     assert [seen[REPORTS % run] for run in ("n1-a", "n1-b", "n1-tool")] == [3, 3, 1]
     assert seen["stoker_train_last_checkpoint_timestamp_seconds{source=s,run=n1-a}"] == NOW - 500
+
+
+def test_messages_of_the_kernel_are_told_apart_by_the_time_since_boot(journal: Journal, lives: Lives) -> None:
+    lives.formats = {"kernel": PACK.formats["kernel"]}
+    lives.start()
+    for uptime in (100, 101, 700):
+        stamp = {"__MONOTONIC_TIMESTAMP": str(uptime * 1_000_000), "SYSLOG_IDENTIFIER": "kernel"}
+        journal.add("NVRM: GPU 0000:91:00.0: GPU has fallen off the bus.", NOW + uptime, "", **stamp)
+    seen = lives.until(LINES, 3)
+    assert seen["stoker_gpu_xid_errors_total{uuid=pci:0000:91:00,xid=79}"] == 2
 
 
 def test_messages_that_are_no_text(journal: Journal, lives: Lives) -> None:

@@ -173,6 +173,32 @@ def test_a_bus_drop_with_and_without_its_number_is_one(tmp_path: Path, lines: li
     assert counted(tmp_path, lines) == {"{uuid=pci:0000:91:00,xid=79}": count}
 
 
+@pytest.mark.parametrize(
+    ("first", "soon", "later"),
+    [
+        ("[ 420.500000] ", "[ 449.000000] ", "[ 1080.500000] "),
+        ("<3>[ 420.5] ", "<3>[ 420.6] ", "<3>[ 451.6] "),
+        ("Nov 28 16:07:00 node1 kernel: ", "Nov 28 16:07:30 node1 kernel: ", "Nov 28 16:18:00 node1 kernel: "),
+        (
+            "2026-11-28T16:07:00.5+01:00 n kernel: ",
+            "2026-11-28T16:07:01+01:00 n kernel: ",
+            "2026-11-28T16:18:00+01:00 n kernel: ",
+        ),
+        ("[Sat Nov 28 16:07:00 2026] ", "[Sat Nov 28 16:07:00 2026] ", "[Sat Nov 28 16:18:00 2026] "),
+        ("Nov 28 16:07:00 n kernel: [ 9.0] ", "Nov 28 16:07:00 n kernel: [ 9.1] ", "Nov 28 16:18:00 n kernel: [ 3.0] "),
+    ],
+)
+@pytest.mark.parametrize("again", [NUMBERED, PLAIN])
+def test_a_bus_drop_that_comes_later_is_a_new_one(
+    tmp_path: Path, first: str, soon: str, later: str, again: str
+) -> None:
+    """Both ways to tell of one are printed at once, so that half a minute later it is another one, however few lines lie between."""
+    told = [first + PLAIN, soon + NUMBERED]
+    assert counted(tmp_path, told) == {"{uuid=pci:0000:91:00,xid=79}": 1}
+    assert counted(tmp_path, [*told, later + again]) == {"{uuid=pci:0000:91:00,xid=79}": 2}
+    assert counted(tmp_path, [first + PLAIN, later + again]) == {"{uuid=pci:0000:91:00,xid=79}": 2}
+
+
 def test_the_bus_drop_of_another_gpu_is_another_one(tmp_path: Path) -> None:
     seen = counted(tmp_path, [NUMBERED, PLAIN.replace("91", "92")])
     assert seen == {"{uuid=pci:0000:91:00,xid=79}": 1, "{uuid=pci:0000:92:00,xid=79}": 1}

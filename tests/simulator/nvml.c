@@ -24,7 +24,7 @@ extern char *getenv(const char *name);
 extern int usleep(u32 microseconds);
 extern void abort(void);
 
-enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNINITIALIZED = 1 };
 enum { GPU_IS_LOST = 15, VERSION_MISMATCH = 25, LIBRARY_NOT_FOUND = 12, TIMEOUT = 10 };
 enum { MOST_DEVICES = 64, MOST_INSTANCES = 8, MOST_LINES = 1200, BUCKETS = 256, SYSTEM = MOST_DEVICES };
 
@@ -475,6 +475,7 @@ NUMBER(nvmlDeviceGetMemoryBusWidth, "memory_bus_bits")
 NUMBER(nvmlDeviceGetNumaNodeId, "numa_node")
 NUMBER(nvmlDeviceGetRetiredPagesPendingStatus, "retired_pending")
 TEXT(nvmlDeviceGetBoardPartNumber, "part_number")
+NUMBER(nvmlDeviceGetC2cModeInfoV, "c2c")
 SELECTED(nvmlDeviceGetNvLinkVersion, "link_version")
 SELECTED(nvmlDeviceGetNvLinkRemoteDeviceType, "link_remote")
 
@@ -503,6 +504,27 @@ int nvmlDeviceGetConfComputeProtectedMemoryUsage(void *handle, struct Memory *to
     if (!error) error = give(handle, call, "protected_used", -1, &to->used);
     if (!error) to->free = to->total - to->used;
     return error;
+}
+
+struct Confidential {
+    u32 environment, feature, tools;
+};
+
+static int of_system(const char *call, const char *key, u32 *to) {
+    int error = initialized ? fault(SYSTEM, call) : UNINITIALIZED;
+    const char *value = find(SYSTEM, key, "", -1);
+    if (error) return error;
+    if (!value) return NOT_SUPPORTED;
+    *to = (u32)number(value);
+    return SUCCESS;
+}
+
+int nvmlSystemGetConfComputeState(struct Confidential *to) {
+    return of_system("nvmlSystemGetConfComputeState", "confidential", &to->feature);
+}
+
+int nvmlSystemGetConfComputeGpusReadyState(u32 *to) {
+    return of_system("nvmlSystemGetConfComputeGpusReadyState", "confidential_ready", to);
 }
 
 struct Attributes {
@@ -548,6 +570,12 @@ NUMBER(nvmlDeviceGetCurrPcieLinkWidth, "pcie_width")
 NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_generation_max")
 NUMBER(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width_max")
 NUMBER(nvmlDeviceGetPcieReplayCounter, "pcie_replays")
+
+/* Takes 20 ms of the GPU's own time, on a real one: nobody may call it every few seconds. */
+int nvmlDeviceGetPcieThroughput(void *handle, u32 counter, u32 *to) {
+    (void)counter;
+    return give32(handle, "nvmlDeviceGetPcieThroughput", "pcie_throughput", -1, to);
+}
 
 struct Violation {
     u64 reference, nanoseconds;
@@ -647,13 +675,14 @@ struct Process {
 };
 
 /* `compute 1234:1048576 77:2048:1:0`: pid, bytes, GPU instance, compute instance. `growing 2`: the first two times in a round that the list is
- * read, it has become longer than there is room for. */
+ * read, it has become longer than there is room for. `private 1`: the whole GPU's lists are for the privileged. */
 static int processes(void *handle, const char *call, const char *key, u32 *count, struct Process *to) {
     int error = ready(handle, call);
     const char *at;
     struct Process one;
     u32 found = 0, room = *count;
     if (error) return error;
+    if (value_of(handle, "private", -1)) return NO_PERMISSION;
     at = value_of(handle, key, -1);
     if (!at) return NOT_SUPPORTED;
     if (to && value_of(handle, "growing", -1) && grown < number(value_of(handle, "growing", -1))) {

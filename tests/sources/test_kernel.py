@@ -40,9 +40,22 @@ def test_records_are_read_with_the_time_of_the_event(tmp_path: Path) -> None:
     log = KernelLog(str(tmp_path / "kmsg"), Clock(1000.0), Clock(100.0), "boot-a")
     device.say(b"4,7,50000000,-;one\n")
     assert [(record.text, record.when, record.old) for record in log.turn()] == [(b"one", 950.0, False)]
-    assert list(log.turn()) == []
-    device.say(b"4,8,60000000,-;two\n")
-    assert [record.when for record in log.turn()] == [960.0]
+    log.close()
+
+
+@pytest.mark.parametrize(("stamp", "when"), [(105, 1005), (-30, 1000), (300, 1010)])
+def test_a_record_that_comes_is_of_now_whatever_the_kernels_own_clock_says(
+    tmp_path: Path, stamp: int, when: float
+) -> None:
+    device = Device(tmp_path / "kmsg")
+    clock, uptime = Clock(1000.0), Clock(100.0)
+    log = KernelLog(str(tmp_path / "kmsg"), clock, uptime, "boot-a")
+    device.say(b"4,7,50000000,-;one\n")
+    assert [record.when for record in log.turn()] == [950.0]  # history, read to its end
+    clock.now += 10
+    uptime.now += 10
+    device.say(b"4,8,%d000000,-;two\n" % stamp)
+    assert [record.when for record in log.turn()] == [when]
     log.close()
 
 

@@ -183,6 +183,16 @@ def test_what_is_not_supported_is_asked_once_and_is_no_error(gpus: Callable[...,
     assert look(bench).gpus[0].values["power"] == power
 
 
+def test_the_call_that_holds_the_gpu_up_is_never_made(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(1)
+    bench.machine.devices[0].values["pcie_throughput"] = 1
+    bench.machine.devices[0].crashes("nvmlDeviceGetPcieThroughput")
+    bench.change()
+    look(bench)
+    found = look(bench)
+    assert (found.errors, found.restarts, found.gpus[0].values["pcie_tx"]) == ({}, 0, 1_000_000_000)
+
+
 def test_an_older_way_is_taken_where_the_newer_one_is_not_supported(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(1)
     values = bench.machine.devices[0].values
@@ -664,6 +674,40 @@ def test_a_look_in_which_calls_hang_is_over_when_its_time_is(gpus: Callable[...,
     }
     assert found.devices == 8
     assert sum(found.errors.values()) >= 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_many_calls_that_hang_from_the_start_take_several_looks_and_nobody_is_called_down_who_was_not_asked(
+    gpus: Callable[..., GpuBench],
+    known: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Each device that hangs costs a quarter of a second at least, so that the time of a look is not enough for twelve of them."""
+    bench = gpus(14, deadline=1.0, budget=1.7)
+    if known:
+        look(bench)
+        bench.restart()
+    hanging = {uuid_of(index) for index in range(12)}
+    for device in bench.machine.devices[:12]:
+        device.hangs("nvmlDeviceGetMemoryInfo")
+    bench.change()
+    found = look(bench)
+    assert "GPU 13 was not read: calls of others took all the time" in found.failures
+    asked = set(ups(found))
+    assert not asked & {uuid_of(12), uuid_of(13)}
+    for _ in range(40):
+        down = {gpu.gpu for gpu in found.gpus if not gpu.up}
+        assert {gpu.uuid or uuid_of(int(gpu.gpu)) for gpu in found.gpus if not gpu.up} <= hanging
+        assert all(gpu.info["name"] for gpu in found.gpus if known)
+        assert (found.devices, found.boot_max, found.left) == (14, 14, 0)
+        assert {key.error for key in found.errors} == {"TIMEOUT"}
+        if len(found.gpus) == 14:
+            break
+        found = look(bench, 1)
+    assert down == {str(index) for index in range(12)}
+    for device in bench.machine.devices:
+        device.heal()
+    bench.change()
+    assert all(ups(look(bench, 61)).values())
 
 
 def test_a_call_that_is_only_slow_costs_nothing_and_is_waited_for_from_then_on(gpus: Callable[..., GpuBench]) -> None:

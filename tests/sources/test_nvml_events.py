@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stoker.sources.nvml_events import XidEvent
 
 NOT_SUPPORTED, UNKNOWN = 3, 999
+PATIENT = 4.0
+"""Seconds of a deadline by which no call of a busy machine is set aside that does not hang."""
 
 
 def happen(bench: GpuBench, index: int, *codes: int) -> None:
@@ -90,7 +92,7 @@ def test_a_device_that_came_later_is_registered(gpus: Callable[..., GpuBench]) -
 
 
 def test_a_device_without_events_is_asked_once_and_costs_nothing_else(gpus: Callable[..., GpuBench]) -> None:
-    bench = gpus(2)
+    bench = gpus(2, deadline=PATIENT)
     bench.machine.devices[0].fails("nvmlDeviceRegisterEvents", NOT_SUPPORTED)
     bench.change()
     found = bench.gate.snapshot()
@@ -214,3 +216,98 @@ def test_what_had_come_before_the_end_is_not_lost(gpus: Callable[..., GpuBench])
     bench.gate.close()
     assert [event.xid for event in bench.gate.events()] == ["62"]
     assert bench.gate.events() == []
+
+
+def unwatched(bench: GpuBench) -> list[float]:
+    """Seconds of each GPU, an interval later."""
+    bench.clock.now += 15
+    found = bench.gate.snapshot().unwatched
+    return [found[uuid_of(index)] for index in range(len(bench.machine.devices))]
+
+
+def test_gpus_that_are_watched_all_the_time_say_so(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=PATIENT)
+    assert unwatched(bench) == unwatched(bench) == [0, 0]
+
+
+def test_the_time_in_which_a_child_is_replaced_is_told(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=PATIENT)
+    bench.gate.snapshot()
+    pid = bench.gate._process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    first, second = unwatched(bench)
+    assert first > 0
+    assert second >= first  # which is registered after it
+    assert unwatched(bench) == [first, second]
+
+
+def test_while_a_child_is_set_aside_its_successor_has_to_register_first(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=PATIENT)
+    bench.gate.snapshot()
+    bench.machine.devices[1].values["slow.nvmlDeviceGetPowerUsage"] = 1500
+    bench.change()
+    first, slow = unwatched(bench)
+    assert 0 < first < slow  # which is registered by the next look
+    again = unwatched(bench)
+    assert (again[0], again[1] > slow) == (first, True)
+    assert unwatched(bench) == again
+
+
+def test_a_successor_registers_what_its_predecessor_has_read(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=0.3)
+    bench.gate.snapshot()
+    bench.machine.devices[1].hangs("nvmlDeviceGetPowerUsage")
+    bench.change()
+    bench.gate.snapshot()
+    happen(bench, 0, 31)
+    assert [(event.gpu, event.xid) for event in told(bench, 1)] == [("0", "31")]
+
+
+def test_a_gpu_whose_call_hangs_is_not_watched_until_it_answers(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2, deadline=PATIENT)
+    bench.gate.snapshot()
+    bench.machine.devices[1].hangs("nvmlDeviceGetPowerUsage")
+    bench.change()
+    found = [unwatched(bench) for _ in range(3)]
+    assert found[0][0] == found[1][0] == found[2][0]
+    assert 0 < found[0][1] < found[1][1] < found[2][1]
+    bench.machine.devices[1].heal()
+    bench.change()
+    bench.clock.now += 60
+    healed = unwatched(bench)
+    assert unwatched(bench) == healed
+
+
+def test_a_gpu_without_events_and_calls_for_them_that_hang_leave_gpus_unwatched(
+    gpus: Callable[..., GpuBench],
+) -> None:
+    bench = gpus(2, deadline=PATIENT)
+    bench.machine.devices[0].fails("nvmlDeviceRegisterEvents", NOT_SUPPORTED)
+    bench.change()
+    before, _ = unwatched(bench)
+    first, second = unwatched(bench)
+    assert (first > before, second) == (True, 0)
+    bench.machine.system["hang.nvmlEventSetWait_v2"] = 1
+    bench.change()
+    assert 0 < unwatched(bench)[1] < unwatched(bench)[1]
+
+
+def test_a_gpu_that_is_gone_for_good_is_not_told_any_more(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.gate.snapshot()
+    bench.remove(1)
+    assert len(bench.gate.snapshot().unwatched) == 2
+    bench.gate.forget(uuid_of(1))
+    assert list(bench.gate.snapshot().unwatched) == [uuid_of(0)]
+
+
+def test_events_are_waited_for_until_a_new_child_asks_for_a_gpu_that_is_down(gpus: Callable[..., GpuBench]) -> None:
+    bench = gpus(2)
+    bench.gate.snapshot()
+    bench.machine.devices[1].lose()
+    bench.change()
+    bench.gate.snapshot()
+    happen(bench, 0, 31)
+    assert [(event.gpu, event.xid) for event in told(bench, 1)] == [("0", "31")]
+    assert bench.gate.snapshot().restarts == 1

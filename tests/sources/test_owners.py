@@ -123,6 +123,14 @@ def test_a_process_that_is_dead_or_gone_has_ended(proc: Proc, state: str) -> Non
     assert proc.look(12) == Owner("ended")
 
 
+def test_a_process_that_hangs_in_the_driver_lives_and_holds_what_it_has(proc: Proc) -> None:
+    """Whose memory it is stays known: nobody looks for a leak where somebody has to be asked."""
+    proc.process(11, state="D")
+    found = proc.look(11)
+    assert found.state == "living"
+    assert found.command
+
+
 def test_a_program_whose_first_thread_has_ended_lives(proc: Proc) -> None:
     here = proc.process(11, state="Z")
     write(here, {"task/12/stat": "12 (x) S"})

@@ -132,7 +132,7 @@ class Gpus:
                 raise SourceError(str(error)) from error
             raise
         reading = Reading(failures=list(snapshot.failures))
-        reading.samples += gpu_devices.read_all(snapshot)
+        reading.samples += [*gpu_devices.read_all(snapshot), *gpu_xid.read_all(snapshot)]
         for whole in self._wholes:
             self._guarded(whole.name, "the machine", whole.begin, reading)
         for gpu in snapshot.gpus:

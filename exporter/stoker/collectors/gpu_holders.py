@@ -13,13 +13,13 @@ from stoker.collectors.gpu_labels import WHOLE
 from stoker.sources.pods import PodName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from stoker.sources.nvml_running import Running
     from stoker.sources.nvml_values import Gpu
     from stoker.sources.owners import Owner, Owners
     from stoker.sources.pods import Pods
 
-TYPES = ("compute", "graphics")
 SHORT = 12
 """Digits by which a container is called."""
 _NAMELESS = PodName("", "", "")
@@ -95,15 +95,12 @@ class Holders:
                     yield instance, Workload(name, "pod", name.partition("/")[0])
 
 
-def holders(gpu: Gpu, owners: Owners, pods: Pods) -> Holders:
-    """Look up who holds a GPU."""
+def holders(gpu: Gpu, listed: Mapping[str, tuple[Running, ...]], owners: Owners, pods: Pods) -> Holders:
+    """Look up who holds a GPU, on which these processes are."""
     rows: dict[tuple[int, tuple[str, str]], int | None] = {}
-    for kind in TYPES:
-        for pid, used, instance, compute in gpu.values.get(kind, ()):
-            if pid is not None:
-                key = (pid, (_text(instance), _text(compute)) if gpu.mig is True else WHOLE)
-                before = rows.get(key)
-                rows[key] = used if before is None else max(before, used or 0)
+    for pid, used, instance in (row for kind in listed.values() for row in kind):
+        before = rows.get((pid, instance))
+        rows[pid, instance] = used if before is None else max(before, used or 0)
     given = _given(gpu, pods)
     processes = []
     for (pid, labels), used in rows.items():
@@ -111,7 +108,7 @@ def holders(gpu: Gpu, owners: Owners, pods: Pods) -> Holders:
         pod = _pod(owner, given.get(labels, []), pods)
         processes.append(Process(pid, used, labels, owner, pod, _workload(owner, pod)))
     processes.sort(key=lambda process: (-(process.memory or 0), process.pid, process.instance))
-    return Holders(any(kind in gpu.values for kind in TYPES), owners.whole, tuple(processes), given)
+    return Holders(bool(listed), owners.whole, tuple(processes), given)
 
 
 def _given(gpu: Gpu, pods: Pods) -> dict[tuple[str, str], list[PodName]]:
@@ -158,7 +155,3 @@ def _workload(owner: Owner, pod: PodName) -> Workload:
     if owner.command:
         return Workload(owner.command, "command", "", owner.user)
     return UNKNOWN
-
-
-def _text(value: int | None) -> str:
-    return "" if value is None else str(value)

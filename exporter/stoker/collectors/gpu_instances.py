@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stoker.collectors.gpu_labels import INSTANCE, gauge
 from stoker.collectors.gpu_processes import PROCESSES
 from stoker.metrics import Sample
+from stoker.sources.nvml_running import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,6 @@ def read(gpu: Gpu) -> Iterator[Sample]:
             yield Sample(INFO, (*labels, uuid, name), 1.0)
         if "multiprocessors" in one.values:
             yield Sample(MULTIPROCESSORS, labels, float(one.values["multiprocessors"]))
-        for kind in ("compute", "graphics"):
+        for kind in KINDS:
             if kind in one.values:
                 yield Sample(PROCESSES, (*labels, kind), float(len({row[0] for row in one.values[kind]})))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stoker.collectors.gpu_holders import SHORT, TYPES, UNKNOWN, Holders, Process, holders
+from stoker.collectors.gpu_holders import SHORT, UNKNOWN, Holders, Process, holders
 from stoker.collectors.gpu_labels import INSTANCE, MOST_RATIO, WHOLE, gauge
 from stoker.metrics import Desc, Kind, Sample
+from stoker.sources.nvml_running import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,11 +99,10 @@ class GpuProcesses:
 
     def read(self, gpu: Gpu) -> Iterator[Sample]:
         """Of one GPU."""
-        for kind in TYPES:
-            if kind in gpu.values:
-                rows = gpu.values[kind]
-                yield Sample(PROCESSES, (*gpu.labels, *WHOLE, kind), float(len({row[0] for row in rows})))
-        found = holders(gpu, self._owners, self._pods)
+        listed = running(gpu)
+        for kind, rows in listed.items():
+            yield Sample(PROCESSES, (*gpu.labels, *WHOLE, kind), float(len({row.pid for row in rows})))
+        found = holders(gpu, listed, self._owners, self._pods)
         if self._note is not None:
             self._note(gpu, found)
         yield from self._processes(gpu, found)

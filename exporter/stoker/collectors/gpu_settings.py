@@ -23,9 +23,24 @@ MIG = gauge(
     "stoker_gpu_mig_enabled", "Whether the GPU is divided into instances: now, and after the next reset", "when"
 )
 LICENSED = gauge("stoker_gpu_vgpu_licensed", "Whether a virtual GPU has its licence")
-DESCS = (PERSISTENCE, COMPUTE, GSP, MIG, LICENSED)
+CHIP_LINKS = gauge("stoker_gpu_c2c_enabled", "Whether the links between the chips of GPU and CPU are in use")
+CONFIDENTIAL = gauge(
+    "stoker_gpu_confidential_computing_enabled", "Whether confidential computing is on, which is so for a whole machine"
+)
+READY = gauge(
+    "stoker_gpu_confidential_computing_ready",
+    "Whether programs may use the GPU in confidential computing, once it was attested",
+)
+DESCS = (PERSISTENCE, COMPUTE, GSP, MIG, LICENSED, CHIP_LINKS, CONFIDENTIAL, READY)
 
-_ROWS = (("persistence", PERSISTENCE), ("compute_mode", COMPUTE), ("vgpu_licensed", LICENSED))
+_ROWS = (
+    ("persistence", PERSISTENCE),
+    ("compute_mode", COMPUTE),
+    ("vgpu_licensed", LICENSED),
+    ("c2c", CHIP_LINKS),
+    ("confidential", CONFIDENTIAL),
+    ("confidential_ready", READY),
+)
 
 
 def read(gpu: Gpu) -> Iterator[Sample]:

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from stoker.logs.identity import printable
+from stoker.logs.identity import gpu_names, printable
+from stoker.logs.store_tables import LAST_EVENT
 from stoker.metrics import HistogramValue, Kind, Observation, Sample
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from stoker.config.settings import Limits
     from stoker.metrics import Desc
 
+_Key = tuple[str, tuple[str, ...]]
+
 
 class Fold:
-    """The last value of gauges, the sum of counters, the buckets of histograms.
+    """The last value of gauges, the sum of counters with the time of the last event where the lines name one, the buckets of histograms.
 
     Attributes:
         left_out: observations of series for which there was no room.
@@ -33,29 +36,52 @@ class Fold:
         self._limits = limits
         self._counts: Counter[str] = Counter()
         self.left_out = 0
-        self._values: dict[tuple[str, tuple[str, ...]], float | list[float]] = {}
+        self._values: dict[_Key, float | list[float]] = {}
 
     def add(self, each: Observation) -> None:
         """Take one observation."""
         desc = self._descs[each.metric]
-        given = dict(each.labels)
-        longest = self._limits.label_length
-        key = (each.metric, tuple(printable(given.get(label, ""))[:longest] for label in desc.labels))
-        if key not in self._values:
-            if self._counts[each.metric] >= self._limits.series_per_metric:
-                self.left_out += 1
-                return
-            self._counts[each.metric] += 1
+        key = self._key(desc, each)
+        if not self._room(key):
+            return
         if each.op == "set" and math.isfinite(each.value):
             self._values[key] = each.value
         elif each.op == "inc":
-            old = self._values.get(key, 0.0)
-            self._values[key] = (old if isinstance(old, float) else 0.0) + each.value
+            self._values[key] = self._number(key) + each.value
+            self._happened(key, each)
         elif each.op == "observe":
             buckets = self._values.setdefault(key, [0.0] * (len(desc.bounds) + 2))
             assert isinstance(buckets, list)
             buckets[bisect_left(desc.bounds, each.value)] += 1
             buckets[-1] += each.value
+
+    def _key(self, desc: Desc, each: Observation) -> _Key:
+        given = dict(each.labels)
+        if "uuid" in desc.labels and "pci_bus_id" in given:
+            given["gpu"], given["uuid"] = gpu_names(given, None)
+        longest = self._limits.label_length
+        return (each.metric, tuple(printable(given.get(label, ""))[:longest] for label in desc.labels))
+
+    def _room(self, key: _Key) -> bool:
+        """Whether there is room for a series, which is made; what has none is counted."""
+        if key not in self._values:
+            if self._counts[key[0]] >= self._limits.series_per_metric:
+                self.left_out += 1
+                return False
+            self._counts[key[0]] += 1
+        return True
+
+    def _happened(self, key: _Key, each: Observation) -> None:
+        """Note the time of an event that its line names."""
+        metric = LAST_EVENT.get(each.metric, "")
+        if metric in self._descs and each.value > 0 and (when := each.time) is not None:
+            last = (metric, key[1])
+            if self._room(last):
+                self._values[last] = max(when, self._number(last))
+
+    def _number(self, key: _Key) -> float:
+        old = self._values.get(key, 0.0)
+        return old if isinstance(old, float) else 0.0
 
     def samples(self) -> list[Sample]:
         """Everything, sorted by name and labels."""

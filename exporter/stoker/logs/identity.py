@@ -40,6 +40,16 @@ def printable(value: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", value)
 
 
+def gpu_names(said: Mapping[str, str], known: tuple[str, str] | None) -> tuple[str, str]:
+    """Index and uuid of the GPU that a line names by its PCI address.
+
+    Args:
+        said: labels that the line gave; `pci_bus_id` is among them.
+        known: index and uuid, where NVML has told which GPU is there; else the uuid that the kernel told, else the address stands for it.
+    """
+    return known or ("", said.get("uuid") or f"pci:{said['pci_bus_id'].partition('.')[0]}")
+
+
 def fill(template: str, path: str, groups: Mapping[str, str], host: str, environment: Mapping[str, str]) -> str:
     """The template's text for one file; a field that nothing gives is empty."""
     file = PurePath(path)

@@ -5,7 +5,8 @@ their times are near. A telling takes the nearest event that its source has not 
 five events told twice are five, and what only one source tells counts as well. Two different events of which each is told by another source
 only, within the window, are taken for one.
 
-A time is a span: NVML's events happened between two looks, lines were written between two readings where they say nothing themselves.
+A time is a span: NVML's events happened between two looks, lines were written between two readings where they say nothing themselves. A line that
+names its time is believed, however late it is read: what is further apart than the window is another event.
 """
 
 from __future__ import annotations
@@ -21,14 +22,10 @@ if TYPE_CHECKING:
     from stoker.metrics import Observation
 
 _WINDOW = 30.0
-"""Seconds by which the times of two tellings may differ: clocks of the kernel's log drift, and NVML tells late."""
+"""Seconds by which the times of two tellings may differ: NVML tells up to a call's deadline late, and loggers write whole seconds, and in turns."""
 _KEPT = 600.0
 """Seconds after which nobody tells of an event any more."""
 _MOST = 1024
-_LIVE = 60.0
-"""Seconds since the last look within which a line is taken for a new one, so that it was written since then."""
-_LATE = 3600.0
-"""Seconds that the time of a new line may be off before it is taken for one that came late."""
 
 
 class Span(NamedTuple):
@@ -112,12 +109,10 @@ class Once:
         moment, when = observation.moment, observation.time
         if isinstance(moment, Span):
             return moment
+        if when is not None:
+            return Span(when, when)
         looked = self._looked.get(source)
-        if when is None:
-            return None if looked is None else Span(min(looked, now), now)
-        if looked is not None and now - looked <= _LIVE and abs(now - when) <= _LATE:
-            return Span(min(when, looked), max(when, now))
-        return Span(when, when)
+        return None if looked is None else Span(min(looked, now), now)
 
     def _forget(self, before: float, most: int = _MOST) -> None:
         """Forget the events before a time, and the oldest that are more than there is room for."""

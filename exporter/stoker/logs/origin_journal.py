@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stoker.config.settings import JournalSettings
     from stoker.logs.origin import Intake
 
+_KERNEL = "kernel"
+"""The identifier under which the journal has what the kernel says."""
+
 
 class SystemJournal(Origin):
     """See the module.
@@ -50,7 +53,9 @@ class SystemJournal(Origin):
                 if entry.text is None:
                     intake.lose("too_long", not old)
                 else:
-                    intake.record(reading, entry.text + b"\n", entry.when / 1e6, old)
+                    # of the kernel as dmesg prints it: how far reports are apart tells whether they are about the same event
+                    head = b"[%12.6f] " % (entry.uptime / 1e6) if entry.writer == _KERNEL and entry.uptime else b""
+                    intake.record(reading, b"%b%b\n" % (head, entry.text), entry.when / 1e6, old)
                 if stopping():
                     break
             self.behind = self._journal.behind

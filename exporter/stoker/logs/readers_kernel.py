@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from stoker.logs.finding import Finding
+from stoker.logs.kernel_heads import Told, head, together
 from stoker.spec.xid import sxid_severity
 
 if TYPE_CHECKING:
@@ -33,12 +34,21 @@ _SAYS_FATAL = re.compile(r"\bFatal\b")
 _FELL_OFF = "79"
 _RECOVERY = "154"
 _NVLINK5 = frozenset(map(str, range(144, 151)))
-_TOGETHER = 50
-"""Lines within which the retellings of one event stand."""
+_LINES = 50
+"""Lines within which both ways to tell of one bus drop stand, ..."""
+_SECONDS = 30.0
+"""... and seconds, where the lines name a time: the driver prints both at once, so that this is only what one clock is behind another one."""
 _HIGHEST = 1023
 """A number above this is none of NVIDIA's: all of those share one label, so that lines cannot make series without end."""
 _HIGHEST_SXID = 99_999
 _OTHER = "other"
+
+
+class _Drop(NamedTuple):
+    """The last bus drop of a GPU: where it was told, and whether with its number."""
+
+    told: Told
+    numbered: bool
 
 
 class KernelReader:
@@ -49,7 +59,7 @@ class KernelReader:
     def __init__(self, keys: Keys) -> None:
         del keys
         self._uuids: dict[str, str] = {}
-        self._off: dict[str, tuple[int, bool]] = {}
+        self._off: dict[str, _Drop] = {}
         self._losing = ""
 
     @property
@@ -65,35 +75,33 @@ class KernelReader:
             self._uuids[normal_pci(match[1])] = match[2]
             return []
         if match := _XID.search(text):
-            return self._xid(normal_pci(match[1]), code_label(match[2]), match[3] or "", line.number)
+            return self._xid(normal_pci(match[1]), code_label(match[2]), match[3] or "", text, line.number)
         if match := _OFF_BUS.search(text):
-            return self._off_bus(normal_pci(match[1]), line.number)
+            return self._off_bus(normal_pci(match[1]), text, line.number)
         if match := _OFF_BUS_LONG.search(text):
             self._losing = normal_pci(match[1])
             return []
         if self._losing and "fallen off the bus" in text:
             lost, self._losing = self._losing, ""
-            return self._off_bus(lost, line.number)
+            return self._off_bus(lost, text, line.number)
         if match := _SXID.search(text):
             return [_sxid(match[1], code_label(match[2], _HIGHEST_SXID), match[3] or "", line.number)]
         return None
 
-    def _xid(self, pci: str, xid: str, says: str, line: int) -> list[Finding]:
+    def _xid(self, pci: str, xid: str, says: str, text: str, line: int) -> list[Finding]:
         if xid == _FELL_OFF:
-            before, numbered = self._off.get(pci, (-_TOGETHER, True))
-            self._off[pci] = (line, True)
-            if not numbered and line - before < _TOGETHER:
+            before, told = self._off.get(pci), head(text, line).told
+            self._off[pci] = _Drop(told, numbered=True)
+            if before is not None and not before.numbered and _same(before.told, told):
                 return []
         return [self._finding(pci, xid, says, line)]
 
-    def _off_bus(self, pci: str, line: int) -> list[Finding]:
+    def _off_bus(self, pci: str, text: str, line: int) -> list[Finding]:
         """The bus drop without a number: one of its own, unless it was told just before."""
-        before, numbered = self._off.get(pci, (-_TOGETHER, False))
-        if line - before < _TOGETHER:
-            self._off[pci] = (line, numbered)
-            return []
-        self._off[pci] = (line, False)
-        return [self._finding(pci, _FELL_OFF, "", line)]
+        before, told = self._off.get(pci), head(text, line).told
+        again = before is not None and _same(before.told, told)
+        self._off[pci] = _Drop(told, numbered=again and before is not None and before.numbered)
+        return [] if again else [self._finding(pci, _FELL_OFF, "", line)]
 
     def _finding(self, pci: str, xid: str, says: str, line: int) -> Finding:
         labels = {"xid": xid, "pci_bus_id": pci}
@@ -102,6 +110,10 @@ class KernelReader:
         if severity := _severity(xid, says):
             labels["severity"] = severity
         return Finding("inc", "stoker_gpu_xid_errors_total", labels, 1.0, line)
+
+
+def _same(before: Told, now: Told) -> bool:
+    return together(before, now, lines=_LINES, seconds=_SECONDS)
 
 
 def _sxid(switch: str, sxid: str, severity: str, line: int) -> Finding:

@@ -6,21 +6,14 @@ import re
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from stoker.logs.finding import Finding
+from stoker.logs.kernel_heads import head, together
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Keys
+    from stoker.logs.kernel_heads import Told
     from stoker.logs.lines import Line
 
 _METRIC = "stoker_host_kernel_errors_total"
-# <4>[ 1234.5]   4,1234,5678901,-;   kern  :warn  : [Sun Oct 12 08:00:16 2025]   Oct 12 08:00:13 dgx kernel: [ 12.3] [ T7]
-# 2025-10-12T08:00:15.123456+02:00 dgx kernel:   2025-10-12T08:00:15,123456+02:00
-_HEAD = re.compile(
-    r"(?:<\d{1,3}>|\d{1,3},\d{1,20},\d{1,20},[^;]{1,40};|[a-z0-9]{1,8} *:[a-z]{1,8} *: )?"
-    r"(?:(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d))"
-    r" (?:[\w.\-]{1,255} kernel: )?)?"
-    r"(?:\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\] )?"
-    r"(?:\[ *(?P<uptime>\d{1,12}\.\d{1,9})\] ?)?(?:\[ *[TC]\d+\] )?"
-)
 _DEVICE = r"(?P<who>[\w.:\-]{1,64})"
 _PCI = r"(?P<who>[0-9a-f]{4}:[0-9a-f:.]{7,12})"
 _XFS = r"(?:Filesystem has been shut down|.{0,200}(?:[Ss]hutting down filesystem|[Cc]orruption detected|metadata I/O error|log I/O error))"
@@ -117,7 +110,7 @@ _UNCORRECTED = 1 << 61
 _TOGETHER = 1000
 """Lines within which reports of one kind about the same thing are one error, ..."""
 _SECONDS = 600.0
-"""... unless the kernel's clock says that they are further apart than this."""
+"""... unless the times that they name are further apart than this."""
 _EACH = frozenset({"link_down"})
 """Kinds of which every line is an event."""
 
@@ -180,7 +173,7 @@ class KernelErrorsReader:
 
     def __init__(self, keys: Keys) -> None:
         del keys
-        self._last: dict[tuple[str, str], tuple[int, float | None]] = {}
+        self._last: dict[tuple[str, str], Told] = {}
 
     @property
     def awake(self) -> bool:
@@ -189,25 +182,22 @@ class KernelErrorsReader:
 
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:  # noqa: ARG002 - the same for every reader
         """See Reader."""
-        head = _HEAD.match(text)
-        assert head is not None  # every part of it is optional
+        end, told = head(text, line.number)
         for kind, says in _ERRORS:
-            match = says.match(text, head.end())
+            match = says.match(text, end)
             if match is not None:
-                return self._count(
-                    _kind(kind, match), match, float(head["uptime"]) if head["uptime"] else None, line.number
-                )
+                return self._count(_kind(kind, match), match, told)
         return None
 
-    def _count(self, kind: str, match: re.Match[str], uptime: float | None, line: int) -> list[Finding]:
+    def _count(self, kind: str, match: re.Match[str], told: Told) -> list[Finding]:
         who = (match["who"] or "") if "who" in match.re.groupindex else ""
         before = self._last.pop((kind, who), None)
-        self._last[kind, who] = (line, uptime)
+        self._last[kind, who] = told
         if len(self._last) > _TOGETHER:
             del self._last[next(iter(self._last))]
-        if before is not None and kind not in _EACH and _together(before, (line, uptime)):
+        if before is not None and kind not in _EACH and together(before, told, lines=_TOGETHER, seconds=_SECONDS):
             return []
-        return [Finding("inc", _METRIC, {"kind": kind}, 1.0, line)]
+        return [Finding("inc", _METRIC, {"kind": kind}, 1.0, told.line)]
 
 
 def _kind(kind: str, match: re.Match[str]) -> str:
@@ -215,9 +205,3 @@ def _kind(kind: str, match: re.Match[str]) -> str:
     if "status" in match.re.groupindex and not int(match["status"], 16) & _UNCORRECTED:
         return "machine_check_corrected"
     return kind
-
-
-def _together(before: tuple[int, float | None], now: tuple[int, float | None]) -> bool:
-    if now[0] - before[0] > _TOGETHER:
-        return False
-    return before[1] is None or now[1] is None or 0.0 <= now[1] - before[1] <= _SECONDS

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stoker.config.settings import SourceSettings
-from stoker.logs.identity import Identity, decimal, printable
+from stoker.logs.identity import Identity, decimal, gpu_names, printable
 from stoker.logs.once import Once
 from stoker.logs.store_runs import Labels, Subject, Watch, named_by, part_of
 from stoker.logs.store_series import Buckets, Number, Series
@@ -208,8 +208,7 @@ class Store:
         found |= {name: value for name, value in said.items() if value}
         found["rank"] = decimal(found["rank"])
         if "uuid" in desc.labels and (address := said.get("pci_bus_id")):
-            known = self._identify(address)
-            found["gpu"], found["uuid"] = known or ("", said.get("uuid") or f"pci:{address.partition('.')[0]}")
+            found["gpu"], found["uuid"] = gpu_names(said, self._identify(address))
         longest = self._limits.label_length
         cut = {}
         for name in desc.labels:

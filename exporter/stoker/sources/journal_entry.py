@@ -6,7 +6,7 @@ import json
 from typing import NamedTuple
 
 FIELDS = ("MESSAGE", "_HOSTNAME", "_PID", "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "SYSLOG_IDENTIFIER", "_COMM")
-"""What is asked for; cursor and time come always."""
+"""What is asked for; cursor and times come always."""
 _WRITERS = ("_SYSTEMD_USER_UNIT", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER", "_COMM")
 
 
@@ -16,12 +16,14 @@ class Entry(NamedTuple):
     Attributes:
         cursor: its place.
         when: microseconds since the epoch.
+        uptime: microseconds since boot; 0 where it is not told.
         host, writer, process: who wrote it; the writer is the unit, else the identifier or the program.
         text: the message; None when the journal holds one that it does not give.
     """
 
     cursor: str
     when: int
+    uptime: int
     host: str
     writer: str
     process: str
@@ -33,14 +35,14 @@ def parse(line: bytes) -> Entry | None:
     try:
         said = json.loads(line)
         cursor, when = said["__CURSOR"], int(said["__REALTIME_TIMESTAMP"])
+        uptime = int(said.get("__MONOTONIC_TIMESTAMP", 0))
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
     if not isinstance(cursor, str):
         return None
     writer = next((name for each in _WRITERS if (name := _word(said.get(each)))), "")
-    return Entry(
-        cursor, when, _word(said.get("_HOSTNAME")), writer, _word(said.get("_PID")), _text(said.get("MESSAGE"))
-    )
+    host, process = _word(said.get("_HOSTNAME")), _word(said.get("_PID"))
+    return Entry(cursor, when, uptime, host, writer, process, _text(said.get("MESSAGE")))
 
 
 def _word(value: object) -> str:

@@ -23,7 +23,7 @@ class Record(NamedTuple):
 
     Attributes:
         text: the message, without what the kernel adds about devices.
-        when: seconds since the epoch.
+        when: seconds since the epoch; of one that came while somebody waited, not before the device was last read to its end.
         uptime: seconds since boot, as the kernel stamped it.
         old: whether an earlier life of Stoker has read it already.
     """
@@ -98,6 +98,7 @@ class KernelLog:
         self._boot = boot_id() if boot is None else boot
         self._descriptor: int | None = None
         self._read = -1
+        self._drained: float | None = None
         self.lost = 0
         self.behind = False
 
@@ -125,6 +126,7 @@ class KernelLog:
             try:
                 data = os.read(self._descriptor, _RECORD)
             except BlockingIOError:
+                self._drained = self._clock()
                 return
             except OSError as error:
                 if (
@@ -142,8 +144,12 @@ class KernelLog:
             number, seconds, text = parsed
             old = number <= self._read
             self._read = max(number, self._read)
-            yield Record(text, began + seconds, seconds, old)
+            yield Record(text, self._when(began + seconds), seconds, old)
         self.behind = True
+
+    def _when(self, told: float) -> float:
+        """When a record was written: the kernel's clock for it drifts by seconds a day, and nothing that comes is older than the last look."""
+        return told if self._drained is None else min(max(told, self._drained), max(self._drained, self._clock()))
 
     def _open(self) -> int:
         try:
@@ -157,4 +163,4 @@ class KernelLog:
         """Let go of the device."""
         if self._descriptor is not None:
             os.close(self._descriptor)
-            self._descriptor = None
+            self._descriptor = self._drained = None

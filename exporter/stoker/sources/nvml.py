@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,12 @@ from stoker.sources.nvml_known import KnownGpus
 from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
 from stoker.sources.nvml_pauses import Pauses
 from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
+from stoker.sources.nvml_round import Round, by_index, index_of
+from stoker.sources.nvml_running import running
+from stoker.sources.nvml_unwatched import Unwatched
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
+from stoker.sources.processes import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -42,33 +46,10 @@ _RENEW_EVERY = 300.0
 _KEEP = 120.0
 _CALL = 0.6
 """Of a look's time that one call may have, for that of the others to be enough."""
+_FAIR = 0.5
+"""Of the time that one call may have: one that had less when the look was over is asked again in the next one, and not called hung."""
 _NO_EVENTS = 900.0
 """Seconds without events after one of their calls was lost: the kernel's log has them too, and the readings do not need these calls."""
-
-
-@dataclass(slots=True)
-class _Round:
-    """One look while it is under way.
-
-    Attributes:
-        now: when it began.
-        failures: what went wrong, one line each.
-        paused: devices that are left out.
-        until: monotonic seconds of the machine at which it has to be over.
-        read: what each device said.
-        system: what the child said of the machine.
-        count: how many devices the driver sees.
-        replaced: whether a child was lost through no call of its own and another one asked.
-    """
-
-    now: float
-    failures: list[str]
-    paused: set[int]
-    until: float
-    read: dict[int, Gpu] = field(default_factory=dict)
-    system: dict[str, Any] = field(default_factory=dict)
-    count: int = 0
-    replaced: bool = False
 
 
 class NvmlGate:
@@ -85,7 +66,7 @@ class NvmlGate:
         monotonic: seconds that never go back; also of the pauses.
         env: the child's environment, and where NVIDIA_VISIBLE_DEVICES is looked up.
         deadline: seconds that one NVML call may take.
-        budget: seconds that one look may take when calls hang, if there was a look before it.
+        budget: seconds that one look may take when calls hang; the first one at least `deadline` more when NVML's start has taken long.
         process_user: `off`, `uid` or `name`: whether processes are told with their user.
         root: where /dev, and the files by which a container is known, are.
         process: speaks with NVML in place of a child of its own: one that records, or a recording.
@@ -129,6 +110,8 @@ class NvmlGate:
         self._last: tuple[float, Snapshot] | None = None
         self._missed: set[str] = set()
         self._events_at = 0.0
+        self._unwatched = Unwatched()
+        self._renew = False
         self.looked = False
 
     def snapshot(self, fresh: float = 0.0) -> Snapshot:
@@ -162,8 +145,8 @@ class NvmlGate:
         last = self._last
         if last is None or self._monotonic() - last[0] > _KEEP:
             return None
-        lists = [gpu.values[kind] for gpu in last[1].gpus for kind in ("compute", "graphics") if kind in gpu.values]
-        return frozenset(row[0] for rows in lists for row in rows if row[0] is not None) if lists else None
+        lists = [rows for gpu in last[1].gpus for rows in running(gpu).values()]
+        return frozenset(row.pid for rows in lists for row in rows) if lists else None
 
     def identify(self, pci_bus_id: str) -> tuple[str, str] | None:
         """Index and uuid of the GPU at a PCI address (`PCI:0000:91:00`, `00000000:91:00.0`, `0000:91:00.0`), also of one that is gone."""
@@ -197,11 +180,12 @@ class NvmlGate:
         failures: list[str] = []
         devices: int | None = 0
         gpus: list[Gpu] = []
+        unread: set[int] = set()
         if self._closed:
             raise SourceError("the gate to NVML is closed")
         if self._blocked is None or now >= self._blocked[0]:
             self._blocked = None
-            devices, gpus = self._ask(now, failures)
+            devices, gpus, unread = self._ask(now, failures)
         if self._blocked is not None:
             _, call, error, _ = self._blocked
             failures.append(f"{call}: {error}")
@@ -213,31 +197,42 @@ class NvmlGate:
                     if error == "DRIVER_NOT_LOADED"
                     else "no libnvidia-ml.so.1 is installed"
                 )
-        gone = self._known.gone([gpu.uuid for gpu in gpus])
+        gone = [gpu for gpu in self._known.gone([gpu.uuid for gpu in gpus]) if index_of(gpu) not in unread]
         if self._blocked is None:
             failures += [f"GPU {gpu.gpu} ({gpu.uuid}) was known and is gone" for gpu in gone]
             for gpu in gone:
                 if gpu.uuid not in self._missed:  # once, when it is noticed: no call fails for a GPU that is not listed
                     self._count(gpu.gpu, gpu.uuid, "nvmlDeviceGetCount", "NOT_FOUND")
             self._missed = {gpu.uuid for gpu in gone}
+        self._unwatched.child(self._process.pid)
+        gpus += gone
         return Snapshot(
-            gpus=tuple(sorted((*gpus, *gone), key=_by_index)),
+            gpus=tuple(sorted(gpus, key=by_index)),
             devices=devices,
             pci_devices=self._bus.gpus(),
-            boot_max=self._known.boot_max(self._boot(), devices),
+            boot_max=self._known.boot_max(boot_id(str(self.procfs)), devices),
             errors=dict(self._errors),
             failures=tuple(dict.fromkeys(failures)),  # the same call with other arguments may fail the same way
             restarts=max(0, self._process.started - 1),
             left=self._process.left(),
+            unwatched=self._unwatched.seconds((gpu.uuid for gpu in gpus), time.monotonic()),
         )
 
-    def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu]]:
-        """Ask the child, and its replacement when it is lost, until every device that is not paused was read."""
-        # without a look before this one, a device that is not reached would count as gone: then all of them are tried
-        until = math.inf if self._before(now) is None else time.monotonic() + self._budget
+    def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu], set[int]]:
+        """Ask the child, and its replacement when it is lost, until every device that is not paused was read or the time is over.
+
+        Returns:
+            How many devices there are, what was read of them, and those of which nothing is known.
+        """
+        if self._renew:
+            self._renew = False
+            self._process.end()
+        begun = time.monotonic()
+        # the library's own start may take long, and is not tried again for nothing: until it has answered, its calls' limits are enough
+        until = math.inf if self._before(now) is None else begun + self._budget
         # a device that hangs may cost a child for good: with no more of them to spare, only the others are read
         paused = self._pauses.all() if self._process.left() >= MOST_LEFT else self._pauses.at(now)
-        this = _Round(now, failures, paused, until)
+        this = Round(now, begun, failures, paused, until)
         try:
             self._read_all(this)
         finally:
@@ -251,6 +246,8 @@ class NvmlGate:
             for gpu in before.gpus:
                 if gpu.up and int(gpu.gpu) not in paused | set(read) and this.count == before.devices:
                     read[int(gpu.gpu)] = gpu
+        unread = set(range(this.count)) - paused - set(read) if self._blocked is None else set()
+        failures += [f"GPU {index} was not read: calls of others took all the time" for index in sorted(unread)]
         for index in paused - set(read):
             if index < this.count:
                 read[index] = self._down(index, self._known.uuid_at(index))
@@ -263,17 +260,18 @@ class NvmlGate:
                 read[index] = Gpu(str(index), "", up=False)  # the one that was known at this index has moved
         down = any(not gpu.up for index, gpu in read.items() if index not in paused)
         if down and now >= self._renew_at and self._process.left() < MOST_LEFT:
-            # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew
+            # a GPU that was reset, or permissions that came back, are only seen by a library that is initialised anew; by the next look
+            # and not now, since until then somebody has to wait for events
             self._renew_at = now + _RENEW_EVERY
-            self._process.end()
+            self._renew = True
         self._known.note(live, self._clock())
-        return this.count, [read[index] for index in sorted(read)]
+        return this.count, [read[index] for index in sorted(read)], unread
 
     def _before(self, now: float) -> Snapshot | None:
         """The look before this one, while it is recent enough to speak for a device that this one does not reach."""
         return self._last[1] if self._last is not None and now - self._last[0] <= _KEEP else None
 
-    def _read_all(self, this: _Round) -> None:
+    def _read_all(self, this: Round) -> None:
         while not self._closed:
             worked = self._process.answered
             try:
@@ -297,10 +295,11 @@ class NvmlGate:
             if self._blocked is not None or time.monotonic() >= this.until:
                 return
 
-    def _settle(self, this: _Round) -> None:
+    def _settle(self, this: Round) -> None:
         """Wait for the calls that took long."""
         for index, outcome in self._aside.settle(this.until):
             if isinstance(outcome, dict):
+                outcome.pop("watched", None)  # by a child that is no more
                 self._take(outcome, this)
                 self._slow.add(index)  # it is waited for from now on: each child that is set aside costs a start
             elif not self._closed:
@@ -308,12 +307,17 @@ class NvmlGate:
 
     def _patience(self, index: int) -> float:
         """How long a device is waited for before the others are read meanwhile."""
-        return math.inf if index in self._slow else self._aside.patience(min(self._deadline, self._budget * _CALL))
+        return math.inf if index in self._slow else self._aside.patience(self._time_of_a_call())
 
-    def _lost(self, lost: HungError | EndedError, this: _Round) -> None:
+    def _time_of_a_call(self) -> float:
+        return min(self._deadline, self._budget * _CALL)
+
+    def _lost(self, lost: HungError | EndedError, this: Round) -> None:
         """Decide what a child that was lost costs."""
-        log.warning("nvml: %s; its process is replaced", lost)
+        if this.cut_short(lost, _FAIR * self._time_of_a_call()):
+            return
         hung = isinstance(lost, HungError)
+        log.warning("nvml: %s; its process is replaced", lost)
         call = "nvmlInit" if lost.index == STARTING else lost.call
         error = "TIMEOUT" if hung else "PROCESS_ENDED"
         if lost.index >= 0:
@@ -336,13 +340,16 @@ class NvmlGate:
             self._slow.discard(lost.index)
             this.paused.add(lost.index)
 
-    def _collect(self, this: _Round) -> None:
+    def _collect(self, this: Round) -> None:
         """One request for all that was not read yet."""
         skip = this.paused | set(this.read) | self._aside.indices
         disturbed = bool(self._aside.indices or this.failures)
         until = this.until if disturbed else math.inf
         events = self._monotonic() >= self._events_at
-        with closing(self._process.ask(skip, self._patience, until, events=events)) as answers:
+        self._unwatched.child(self._process.pid)
+        if (rested := self._process.rested) is not None:
+            self._unwatched.looked(rested)
+        with closing(self._process.ask(skip, self._patience, until, watch=this.read, events=events)) as answers:
             for answer in answers:
                 if "fatal" in answer:
                     call, error = answer["fatal"]
@@ -351,6 +358,8 @@ class NvmlGate:
                     self._block(self._monotonic(), call, error)
                 elif "count" in answer:
                     this.system = answer
+                    self._unwatched.child(self._process.pid)
+                    self._unwatched.looked(time.monotonic())
                     this.count = int(answer["count"])
                     for call, error in answer.get("errors", ()):
                         self._count("", "", call, error)
@@ -358,12 +367,19 @@ class NvmlGate:
                         self._pauses.clear()  # they may have moved to other indices
                         self._slow.clear()
                     self._seen = this.count
+                    if this.until == math.inf:
+                        this.until = max(this.begun + self._budget, time.monotonic() + self._deadline)
+                elif "registered" in answer:
+                    self._unwatched.told(answer, time.monotonic())
+                    for call, error in answer["errors"]:
+                        self._count(str(answer["registered"]), answer["uuid"], call, error)
                 else:
                     self._take(answer, this)
 
-    def _take(self, answer: Mapping[str, Any], this: _Round) -> None:
+    def _take(self, answer: Mapping[str, Any], this: Round) -> None:
         """Note what a device answered."""
         gpu = self._gpu(answer, this.system)
+        self._unwatched.told(answer, time.monotonic())
         this.read[int(answer["index"])] = gpu
         for call, error in answer["errors"]:
             self._count(gpu.gpu, gpu.uuid, call, error)
@@ -399,13 +415,3 @@ class NvmlGate:
             return (self.procfs / "driver/nvidia/version").read_bytes()
         except OSError:
             return None
-
-    def _boot(self) -> str:
-        try:
-            return (self.procfs / "sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return ""
-
-
-def _by_index(gpu: Gpu) -> tuple[int, str]:
-    return (int(gpu.gpu) if gpu.gpu.isdigit() else 1 << 30, gpu.uuid)

@@ -3,11 +3,12 @@
 Handles never leave this process. It ends when stdin ends, or after an answer with `fatal`. Between two requests it looks for events about
 once a second; they have a pipe of their own, see nvml_watch.
 
-Answers to a request `{"skip": [index, ...], "events": true}`, in this order:
+Answers to a request `{"skip": [index, ...], "watch": [index, ...], "events": true}`, in this order:
     {"driver": "590.48.01", "cuda": "13.1", "count": 8, "errors": [["nvmlEventSetWait_v2", "UNKNOWN"]]}
      or {"fatal": ["nvmlInit", "DRIVER_NOT_LOADED"]}
+    {"registered": 0, "uuid": "GPU-...", "watched": true, "errors": []}   for each device that is to be watched though it is skipped
     {"index": 0, "uuid": "GPU-...", "pci": "0000:91:00.0", "static": {...}, "values": {...}, "links": [...], "instances": [...],
-     "errors": [["nvmlDeviceGetPowerUsage", "UNKNOWN"]]}   for each device that is not skipped
+     "errors": [["nvmlDeviceGetPowerUsage", "UNKNOWN"]], "watched": true}   for each device that is not skipped
     {"end": true}
 """
 
@@ -26,7 +27,7 @@ from stoker.sources.nvml_device import Device
 from stoker.sources.nvml_watch import EventWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _CHUNK = 1 << 16
 _EVENTS_EVERY = 1.0
@@ -43,11 +44,12 @@ class Child:
         self._devices: dict[int, Device] = {}
         self._system: dict[str, Any] | None = None
 
-    def answer(self, skip: frozenset[int], *, events: bool) -> bool:
+    def answer(self, skip: frozenset[int], watch: Sequence[int], *, events: bool) -> bool:
         """Read every device that is not skipped; False when NVML itself does not work.
 
         Args:
             skip: indices.
+            watch: indices of devices that another process has read just now, and whose events are looked for from now on.
             events: whether events are looked for from now on.
         """
         try:
@@ -65,6 +67,9 @@ class Child:
         else:
             self._events.end()
         self._say({**self._system, "count": count, "errors": self._events.failures()})
+        if events:  # first of all, since somebody else may hang
+            for index in watch:
+                self._say(self._registered(index))
         for index in range(count):
             if index not in skip:
                 self._say(self._device(index))
@@ -103,6 +108,20 @@ class Child:
         errors = self._events.add(index, uuid, handle)
         answer = device.read(handle)
         answer["errors"] += errors
+        answer["watched"] = self._events.watches(uuid)
+        return answer
+
+    def _registered(self, index: int) -> dict[str, Any]:
+        """Register a device and read nothing of it."""
+        answer: dict[str, Any] = {"registered": index, "uuid": "", "watched": False, "errors": []}
+        try:
+            handle = self._nvml.ask(index, "nvmlDeviceGetHandleByIndex", index)
+            answer["uuid"] = uuid = str(self._nvml.ask(index, "nvmlDeviceGetUUID", handle))
+        except Refused as refused:
+            answer["errors"] = [(refused.call, refused.error)]
+        else:
+            answer["errors"] = self._events.add(index, uuid, handle)
+            answer["watched"] = self._events.watches(uuid)
         return answer
 
     def _drop(self, index: int) -> None:
@@ -149,7 +168,7 @@ def main() -> None:
     events = EventWatch(nvml, int(sys.argv[2]))
     child = Child(nvml, _private_output(), events)
     for request in _requests(nvml, events):
-        if not child.answer(frozenset(request["skip"]), events=request["events"]):
+        if not child.answer(frozenset(request["skip"]), request["watch"], events=request["events"]):
             break
 
 

@@ -24,6 +24,8 @@ _GONE = frozenset({"GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND", "UNINITIALI
 _NO_INSTANCE = frozenset({"NOT_FOUND", "INVALID_ARGUMENT"})
 """A number without a MIG instance, or one that was destroyed since its handle was got: both are normal."""
 
+_OF_INSTANCES = frozenset(row.key for row in reads.PROCESSES)
+
 
 class Device:
     """What is known of one device between two rounds: what it does not support, and what never changes."""
@@ -118,7 +120,7 @@ class Device:
                 try:
                     answer = self._listed(call, handle, *arguments, function=function, keep=keep)
                 except Refused as refused:
-                    if not self._refused(refused):
+                    if not self._hidden(key, scope, refused) and not self._refused(refused):
                         break
                     self._way[known] = number + 1
                     continue
@@ -126,6 +128,10 @@ class Device:
                     found[key] = value
                 break
         return found
+
+    def _hidden(self, key: str, scope: str, refused: Refused) -> bool:
+        """Whether the GPU's list of all instances' processes is for the privileged only; each instance lists its own to everybody."""
+        return bool(self._mig_mode) and not scope and key in _OF_INSTANCES and refused.error == "NO_PERMISSION"
 
     def _listed(self, call: str, *arguments: object, **ways: Any) -> Any:  # noqa: ANN401 - see Nvml.ask
         """One call, made again when it was refused since what it lists grew between pynvml's question for its length and its reading."""

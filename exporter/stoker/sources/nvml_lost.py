@@ -14,6 +14,7 @@ class HungError(DeadlineError):
     Attributes:
         call: NVML's name of it; `start` when the child itself did not get going.
         index: of the device, below 0 when it concerned none.
+        seconds: for which it was waited for.
     """
 
     def __init__(self, call: str, index: int, seconds: float) -> None:
@@ -26,6 +27,7 @@ class HungError(DeadlineError):
         )
         self.call = call
         self.index = index
+        self.seconds = seconds
 
 
 class SlowError(SourceError):

@@ -80,6 +80,14 @@ class NvmlProcess:
         """Of the child."""
         return self._process.pid if self._process else None
 
+    @property
+    def rested(self) -> float | None:
+        """Monotonic seconds since when a child that waits to be asked does nothing: it has looked for events just before; None for any other."""
+        if self._shared is None:
+            return None
+        begun, _, call = _ANNOUNCEMENT.unpack_from(self._shared, 0)
+        return float(begun) if call.rstrip(b"\0") == b"idle" else None
+
     def left(self) -> int:
         """How many children could not be killed and still exist."""
         self._left[:] = [process for process in self._left if process.poll() is None]
@@ -91,6 +99,7 @@ class NvmlProcess:
         patience: Callable[[int], float] = lambda _: math.inf,
         until: float = math.inf,
         *,
+        watch: Iterable[int] = (),
         events: bool = True,
     ) -> Generator[dict[str, Any], None, None]:
         """Ask for everything and give the answers as they come, without the last.
@@ -99,6 +108,7 @@ class NvmlProcess:
             skip: indices of devices to leave out.
             patience: seconds after which a call of this device is told to take long.
             until: monotonic seconds at which a call counts as hung, though it may have begun late.
+            watch: indices of devices that are left out since another child has read them; this one looks for their events.
             events: whether it looks for events from now on.
 
         Raises:
@@ -114,7 +124,7 @@ class NvmlProcess:
         process = self._process
         assert process is not None
         assert process.stdin is not None
-        request = json.dumps({"skip": sorted(skip), "events": events}).encode() + b"\n"
+        request = json.dumps({"skip": sorted(skip), "watch": sorted(watch), "events": events}).encode() + b"\n"
         try:
             process.stdin.write(request)
             process.stdin.flush()

@@ -52,7 +52,7 @@ _THRESHOLDS = (("shutdown", 0), ("slowdown", 1), ("memory_max", 2), ("gpu_max", 
 _MEMORY_2 = Way("nvmlDeviceGetMemoryInfo", (pynvml.nvmlMemory_v2,), lambda m: [m.total, m.used, m.free, m.reserved])
 _MEMORY_1 = Way("nvmlDeviceGetMemoryInfo", (), lambda m: [m.total, m.used, m.free, None])
 
-_PROCESSES = tuple(
+PROCESSES = tuple(
     Row(kind, tuple(Way(f"nvmlDeviceGet{name}RunningProcesses_{version}", (), _processes) for version in ("v3", "v2")))
     for kind, name in (("compute", "Compute"), ("graphics", "Graphics"))
 )
@@ -122,7 +122,7 @@ ROWS = (
     Row("sram", (Way("nvmlDeviceGetSramEccErrorStatus", function=structures.sram_errors),)),
     _row("bar1_memory", "nvmlDeviceGetBAR1MemoryInfo", keep=lambda m: [m.bar1Total, m.bar1Used]),
     _row("protected_memory", "nvmlDeviceGetConfComputeProtectedMemoryUsage", keep=lambda m: [m.total, m.used]),
-    *_PROCESSES,
+    *PROCESSES,
 )
 """Read every time. nvmlDeviceGetPcieThroughput is not here on purpose: it blocks for 20 ms."""
 
@@ -133,6 +133,9 @@ SETTINGS = (
     _row("compute_mode", "nvmlDeviceGetComputeMode"),
     _row("remap_banks", "nvmlDeviceGetRowRemapperHistogram", keep=lambda h: [h.max, h.high, h.partial, h.low, h.none]),
     _row("retired_pending", "nvmlDeviceGetRetiredPagesPendingStatus"),
+    _row("c2c", "nvmlDeviceGetC2cModeInfoV", keep=lambda mode: mode.isC2cEnabled),
+    Row("confidential", (Way("nvmlSystemGetConfComputeState", function=structures.confidential),)),
+    Row("confidential_ready", (Way("nvmlSystemGetConfComputeGpusReadyState", function=structures.confidential_ready),)),
     Row("vgpu_licensed", (Way("nvmlDeviceGetGridLicensableFeatures", keep=structures.licensed),)),
 )
 """What an operator sets, or what only a reset changes: read once in SETTINGS_EVERY."""
@@ -145,7 +148,7 @@ INSTANCE_ROWS = (
     _row("multiprocessors", "nvmlDeviceGetAttributes_v2", keep=lambda attributes: attributes.multiprocessorCount),
     Row("memory", (_MEMORY_2, _MEMORY_1)),
     _row("ecc_uncorrected_volatile_sram", "nvmlDeviceGetMemoryErrorCounter", 1, 0, 7),
-    *_PROCESSES,
+    *PROCESSES,
 )
 """Read of a MIG instance every time; the other rows belong to the whole GPU."""
 

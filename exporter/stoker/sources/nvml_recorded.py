@@ -37,14 +37,17 @@ class RecordingProcess(NvmlProcess):
         patience: Callable[[int], float] = _patient,  # noqa: ARG002 - a device is waited for: the answers stay in order
         until: float = math.inf,
         *,
+        watch: Iterable[int] = (),
         events: bool = True,
     ) -> Generator[dict[str, Any], None, None]:
         """See NvmlProcess."""
         self._asked = True
         try:
-            with closing(super().ask(skip, _patient, until, events=events)) as answers:
+            with closing(super().ask(skip, _patient, until, watch=watch, events=events)) as answers:
                 for answer in answers:
-                    self._answers.append(answer)
+                    self._answers.append(
+                        {key: value for key, value in answer.items() if key != "watched"}
+                    )  # it has no events
                     yield answer
         except (HungError, EndedError) as lost:
             why = _HUNG if isinstance(lost, HungError) else "ended"
@@ -88,6 +91,7 @@ class RecordedProcess(NvmlProcess):
         patience: Callable[[int], float] = _patient,  # noqa: ARG002 - nothing takes long
         until: float = math.inf,  # noqa: ARG002 - see above
         *,
+        watch: Iterable[int] = (),  # noqa: ARG002 - a recording has no events
         events: bool = True,  # noqa: ARG002 - a recording has none
     ) -> Generator[dict[str, Any], None, None]:
         """See NvmlProcess."""

@@ -43,12 +43,12 @@ def _versioned(structure: type[Structure], version: int) -> Any:  # noqa: ANN401
     return made
 
 
-def _call(name: str, *arguments: object) -> None:
+def _call(name: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever the function gives
     """A function of pynvml; one that this version of it lacks is as one that the driver lacks."""
     function = getattr(pynvml, name, None)
     if function is None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
-    function(*arguments)
+    return function(*arguments)
 
 
 def fabric_before_535(handle: object) -> list[object]:
@@ -78,6 +78,16 @@ def sram_errors(handle: object) -> list[int]:
     status = _versioned(_Sram, 1)
     _call("nvmlDeviceGetSramEccErrorStatus", handle, byref(status))
     return [*(int(getattr(status, f"number{number}")) for number in range(11)), int(bool(status.exceeded))]
+
+
+def confidential(handle: object) -> int:  # noqa: ARG001 - it is the machine's, and told of each of its GPUs
+    """Whether confidential computing is on."""
+    return int(_call("nvmlSystemGetConfComputeState").ccFeature)
+
+
+def confidential_ready(handle: object) -> int:  # noqa: ARG001 - see above
+    """Whether GPUs may be used in it: that is for somebody to say who has made sure of them."""
+    return int(_call("nvmlSystemGetConfComputeGpusReadyState"))
 
 
 def licensed(features: Any) -> int | None:  # noqa: ANN401 - pynvml's structure

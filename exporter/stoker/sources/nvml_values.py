@@ -81,6 +81,7 @@ class Snapshot:
         failures: what went wrong this time, one line each.
         restarts: children started after the first one, since the start.
         left: children that hang in the kernel and could not be killed.
+        unwatched: seconds in which NVML could not have told an XID of a GPU, by its uuid.
     """
 
     gpus: tuple[Gpu, ...]
@@ -91,3 +92,4 @@ class Snapshot:
     failures: tuple[str, ...] = ()
     restarts: int = 0
     left: int = 0
+    unwatched: Mapping[str, float] = field(default_factory=dict)

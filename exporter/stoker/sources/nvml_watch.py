@@ -35,7 +35,7 @@ class EventWatch:
         self._set: Any = None
         self._failed = False
         self._devices: dict[int | None, tuple[int, str]] = {}
-        self._added: set[str] = set()
+        self._added: dict[str, bool] = {}
         self._failures: set[tuple[str, str]] = set()
         self._since = 0.0
         self._lost = 0
@@ -71,8 +71,14 @@ class EventWatch:
         except Refused as refused:
             if refused.error not in ("NOT_SUPPORTED", "FUNCTION_NOT_FOUND"):
                 return [(refused.call, refused.error)]
-        self._added.add(uuid)
+            self._added[uuid] = False
+        else:
+            self._added[uuid] = True
         return []
+
+    def watches(self, uuid: str) -> bool:
+        """Whether events of this device come."""
+        return self._set is not None and self._added.get(uuid, False)
 
     def look(self) -> None:
         """Tell the events that have come."""
