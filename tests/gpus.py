@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stoker.collectors.collector import Reading
+    from stoker.sources.nvml_values import Snapshot
 
 NAMES = {index: f'gpu="{index}",uuid="{simulator.uuid_of(index)}"' for index in range(16)}
 """The labels of each simulated GPU, as the exposition spells them."""
@@ -109,3 +110,14 @@ def _without_empty(series: str) -> str:
         return name
     pairs = [pair for pair in rest.removesuffix("}").split(",") if not pair.endswith('=""')]
     return f"{name}{{{','.join(pairs)}}}" if pairs else name
+
+
+def look(bench: GpuBench, seconds: float = 15) -> Snapshot:
+    """What the gate says some seconds later."""
+    bench.clock.now += seconds
+    return bench.gate.snapshot()
+
+
+def ups(snapshot: Snapshot) -> dict[str, bool]:
+    """Whether each GPU answers, by uuid."""
+    return {gpu.uuid: gpu.up for gpu in snapshot.gpus}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from gpus import look, ups
 from simulator.nvml_simulator import h200, uuid_of
 
 if TYPE_CHECKING:
@@ -90,14 +91,10 @@ TROUBLES = {
 }
 
 
-def look(bench: GpuBench) -> Snapshot:
+def changed(bench: GpuBench) -> Snapshot:
+    """What the gate says of a machine that has changed."""
     bench.change()
-    bench.clock.now += 15
-    return bench.gate.snapshot()
-
-
-def ups(snapshot: Snapshot) -> dict[str, bool]:
-    return {gpu.uuid: gpu.up for gpu in snapshot.gpus}
+    return look(bench)
 
 
 @pytest.mark.parametrize("name", TROUBLES)
@@ -107,10 +104,10 @@ def test_a_trouble_is_seen_for_as_long_as_it_lasts_and_all_is_well_again(
     trouble = TROUBLES[name]
     bench = gpus(3)
     well = {uuid_of(index): True for index in range(3)}
-    assert ups(look(bench)) == well
+    assert ups(changed(bench)) == well
     trouble.begin(bench)
     for number in range(30):
-        found = look(bench)
+        found = changed(bench)
         assert ups(found) == {uuid_of(index): index not in trouble.down for index in range(3)}, number
         assert found.boot_max == 3
         if not number:
@@ -121,9 +118,9 @@ def test_a_trouble_is_seen_for_as_long_as_it_lasts_and_all_is_well_again(
     assert found.left == 0
     trouble.end(bench)
     begun = bench.clock.now
-    while ups(look(bench)) != well:
+    while ups(changed(bench)) != well:
         assert bench.clock.now - begun < SOON
-    found = look(bench)
+    found = changed(bench)
     assert (found.devices, found.failures) == (3, ())
 
 
@@ -131,12 +128,12 @@ def test_a_trouble_is_seen_for_as_long_as_it_lasts_and_all_is_well_again(
 def test_a_trouble_from_before_the_start_is_over_when_it_is_over(gpus: Callable[..., GpuBench], name: str) -> None:
     trouble = TROUBLES[name]
     bench = gpus(3)
-    look(bench)
+    changed(bench)
     trouble.begin(bench)
     bench.change()
     bench.restart()
-    assert ups(look(bench)) == {uuid_of(index): index not in trouble.down for index in range(3)}
+    assert ups(changed(bench)) == {uuid_of(index): index not in trouble.down for index in range(3)}
     trouble.end(bench)
     begun = bench.clock.now
-    while not all(ups(look(bench)).values()):
+    while not all(ups(changed(bench)).values()):
         assert bench.clock.now - begun < SOON

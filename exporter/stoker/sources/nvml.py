@@ -13,12 +13,10 @@ import os
 import threading
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import SourceError, UnavailableError
-from stoker.sources.nvml_answers import live_gpu
 from stoker.sources.nvml_aside import Aside
 from stoker.sources.nvml_events import EVENT_CALLS
 from stoker.sources.nvml_known import KnownGpus
@@ -250,7 +248,7 @@ class NvmlGate:
         failures += [f"GPU {index} was not read: calls of others took all the time" for index in sorted(unread)]
         for index in paused - set(read):
             if index < this.count:
-                read[index] = self._down(index, self._known.uuid_at(index))
+                read[index] = self._known.down(index, self._known.uuid_at(index))
                 failures.append(f"GPU {index} is left out for a while, since a call of it did not return")
         self._pauses.answered(index for index, gpu in read.items() if gpu.up)
         live = [gpu for gpu in read.values() if gpu.up]
@@ -378,28 +376,12 @@ class NvmlGate:
 
     def _take(self, answer: Mapping[str, Any], this: Round) -> None:
         """Note what a device answered."""
-        gpu = self._gpu(answer, this.system)
+        gpu = self._known.told(answer, this.system)
         self._unwatched.told(answer, time.monotonic())
         this.read[int(answer["index"])] = gpu
         for call, error in answer["errors"]:
             self._count(gpu.gpu, gpu.uuid, call, error)
             this.failures.append(f"GPU {gpu.gpu}: {call}: {error}")
-
-    def _gpu(self, answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
-        index = str(answer["index"])
-        uuid = answer["uuid"] or self._known.uuid_at(answer["index"])
-        gone = [error for _, error in answer["errors"] if error in ("GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND")]
-        values = answer.get("values", {})
-        # when every call fails in the same way, as after a change of the container's permissions, the GPU is as good as gone
-        up = bool(answer["uuid"]) and not gone and bool(values)
-        if not up:
-            return self._down(int(index), uuid)
-        return live_gpu(answer, system)
-
-    def _down(self, index: int, uuid: str) -> Gpu:
-        """A GPU that does not answer, with what is remembered of it."""
-        known = next((gpu for gpu in self._known.gone(()) if uuid and gpu.uuid == uuid), None)
-        return replace(known, gpu=str(index)) if known else Gpu(str(index), uuid, up=False)
 
     def _count(self, gpu: str, uuid: str, call: str, error: str) -> None:
         key = ErrorKey(gpu, uuid, call, error)

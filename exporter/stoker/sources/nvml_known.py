@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from stoker.sources.nvml_answers import live_gpu
 from stoker.sources.nvml_values import Gpu
 from stoker.sources.pci import normal_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
 _FORGET_AFTER = 7 * 86400.0
 _MOST = 1 << 16
 """A file that was tampered with may claim any number; no machine has more GPUs."""
+_LOST = ("GPU_IS_LOST", "RESET_REQUIRED", "GPU_NOT_FOUND")
 _NOTE_EVERY = 3600.0
 """A GPU that is seen again is noted this often: the mapping writes a file whenever a value changes."""
 
@@ -84,6 +87,22 @@ class KnownGpus:
             for uuid, row in sorted(self._gpus().items())
             if uuid not in there
         ]
+
+    def told(self, answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
+        """A GPU from what the child said of it and of the machine; down when it is lost, or when nothing of it can be read.
+
+        When every call fails in the same way, as after a change of the container's permissions, the GPU is as good as gone.
+        """
+        index, uuid = int(answer["index"]), answer["uuid"]
+        lost = any(error in _LOST for _, error in answer["errors"])
+        if uuid and not lost and answer.get("values"):
+            return live_gpu(answer, system)
+        return self.down(index, uuid or self.uuid_at(index))
+
+    def down(self, index: int, uuid: str) -> Gpu:
+        """A GPU that does not answer, with what is remembered of it."""
+        known = next((gpu for gpu in self.gone(()) if uuid and gpu.uuid == uuid), None)
+        return replace(known, gpu=str(index)) if known else Gpu(str(index), uuid, up=False)
 
     def boot_max(self, boot: str, devices: int | None) -> int:
         """The most GPUs that this boot has seen, `devices` included."""
