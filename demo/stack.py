@@ -44,6 +44,7 @@ pack:
   alerts:
     TrainingLossNotFinite: {{over: {window}, keep_firing_for: {hold}}}
     GpuEccUncorrected: {{over: {window}, keep_firing_for: {hold}}}
+    HostOomKill: {{over: {window}, keep_firing_for: {hold}}}
 notify:
   email: {{to: oncall@example.com, from: stoker@example.com, smarthost: "127.0.0.1:{smtp}", require_tls: false}}
   webhook: {{url: "http://127.0.0.1:{http}/webhook"}}
