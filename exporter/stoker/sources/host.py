@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.mounts import Mounts
+from stoker.sources.process_states import ProcessStates
 from stoker.sources.procfs import MODES, CpuTimes, DiskCounts, NetworkCounts, Procfs
 from stoker.sources.pseudofile import read
 from stoker.sources.sysfs import Sysfs
@@ -30,7 +31,7 @@ class Host:
     """The machine and its parts.
 
     Attributes:
-        procfs, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
+        procfs, processes, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Host:
         self.rootfs = machine.root if rootfs is None else rootfs
         self.linux = linux
         self.procfs = Procfs(machine.proc)
+        self.processes = ProcessStates(machine.proc)
         self.sysfs = Sysfs(machine.sys)
         self.mounts = mounts or Mounts(machine.proc, self.rootfs)
 

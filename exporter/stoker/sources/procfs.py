@@ -7,8 +7,8 @@ import re
 from typing import NamedTuple
 
 from stoker.errors import SourceError
-from stoker.sources.kept import KeptFiles, share_of_descriptors
-from stoker.sources.pseudofile import failure, parsing, read_raw
+from stoker.sources.kept import KeptFiles
+from stoker.sources.pseudofile import failure, parsing
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """Modes of CPU time in the order of /proc/stat; `guest` and `guest_nice` follow there and are parts of user and nice."""
@@ -18,9 +18,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _SECTOR = 512  # the kernel's unit of disk traffic, whatever the disk's own is
 _MEMORY = re.compile(rb"^(Mem\w+|Cached|Buffers|Swap\w+): +(\S+) kB$", re.MULTILINE)  # MemTotal:       24684092 kB
 _EVENTS = ("pswpin", "pswpout", "oom_kill")
-_FLAGS = 6
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD
-_START_TIME = 19  # index of starttime among the fields after the command; proc(5) counts it as field 22
+_FRESH = 0.05
+"""Seconds: a round of collectors asks for the same table several times, and /proc/stat of a large machine takes a millisecond."""
 
 
 class CpuTimes(NamedTuple):
@@ -65,26 +64,6 @@ class Stall(NamedTuple):
     seconds: float
 
 
-class Blocked(NamedTuple):
-    """A process in uninterruptible sleep.
-
-    Attributes:
-        pid: its number; with `start` (clock ticks after boot) it is unique in this boot.
-        switches: how often it was taken off a processor: the same number twice means that it did not run in between.
-    """
-
-    pid: int
-    start: int
-    switches: int
-
-
-class Processes(NamedTuple):
-    """How many processes are in which state (the kernel's letter), and those in `D`."""
-
-    states: dict[str, int]
-    blocked: list[Blocked]
-
-
 class Procfs:
     """Everything read from /proc itself.
 
@@ -94,9 +73,7 @@ class Procfs:
 
     def __init__(self, root: str = "/proc") -> None:
         self.root = root
-        self._files = KeptFiles(root)
-        self._processes = KeptFiles(root, suffix="/stat", most=share_of_descriptors(4), chunk=1024)
-        self._kernel: dict[str, bytes] = {}
+        self._files = KeptFiles(root, fresh=_FRESH)
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -218,54 +195,3 @@ class Procfs:
                     received, sent, in_packets, out_packets, in_errors, out_errors, in_drops, out_drops
                 )
         return found
-
-    def processes(self, *, kernel: bool = True) -> Processes:
-        """State of every process that this user may see.
-
-        A process that ends while it is read is left out. Only the main thread's state is looked at: reading every
-        thread would cost a hundred times more on a machine that runs data loaders.
-
-        Args:
-            kernel: whether the kernel's own threads, thousands on a large machine, are looked at as well. Otherwise they are taken to be
-                as they were last, but for those that were blocked.
-        """
-        try:
-            names = set(filter(str.isdigit, os.listdir(self.root)))
-        except OSError as error:
-            raise SourceError(f"{self.root}: {error.strerror or error}") from error
-        if kernel:
-            self._kernel.clear()
-        idle = names & self._kernel.keys()
-        self._processes.keep_only(names - idle)
-        letters: dict[bytes, int] = {}
-        for name in idle:
-            letter = self._kernel[name]
-            letters[letter] = letters.get(letter, 0) + 1
-        blocked: list[Blocked] = []
-        with parsing(f"{self.root}/PID/stat"):
-            for name in names - idle:
-                try:
-                    data = self._processes.read(name)
-                except OSError:
-                    continue  # ended since the listing
-                # 812 (python (x)) D 1 812 ...: the command may hold brackets and spaces, so the last bracket ends it
-                end = data.rfind(b") ")
-                letter = data[end + 2 : end + 3]
-                letters[letter] = letters.get(letter, 0) + 1
-                if letter == b"D":
-                    start = int(data[end + 2 :].split()[_START_TIME])
-                    blocked.append(Blocked(int(name), start, self._switches(name)))
-                elif kernel and int(data[end + 2 :].split(None, 7)[_FLAGS]) & _KERNEL_THREAD:
-                    self._kernel[name] = letter
-        if not letters:  # not even ourselves
-            raise SourceError(f"{self.root}: no process can be seen")
-        return Processes({letter.decode(errors="replace"): count for letter, count in letters.items()}, blocked)
-
-    def _switches(self, pid: str) -> int:
-        """Context switches of a process, 0 when it does not say."""
-        try:
-            lines = read_raw(self._path(f"{pid}/status")).splitlines()
-        except OSError:
-            return 0
-        # the last two lines: `voluntary_ctxt_switches: 150` and `nonvoluntary_ctxt_switches: 545`
-        return sum(int(line.split()[1]) for line in lines if b"voluntary_ctxt_switches:" in line)
