@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stoker.collectors.collector import Collector, Reading
 from stoker.errors import SourceError, UnavailableError
 from stoker.metrics import Sample, own
-from stoker.sources.deadline import Call, Worker
+from stoker.sources.deadline import Call, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,21 +83,6 @@ class _Watched:
     overdue: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """What one worker runs; everything under the schedule's lock.
-
-    Attributes:
-        todo: those that have not begun, which the next worker takes over when this one is left behind.
-        call: the one that is under way, or was last.
-        left: whether the worker is left behind with that call.
-    """
-
-    todo: deque[_Watched]
-    call: Call[Reading] | None = None
-    left: bool = False
-
-
 class Schedule:
     """The collectors, run every `interval` seconds.
 
@@ -129,10 +114,10 @@ class Schedule:
         self._monotonic = monotonic
         self._stale_after = stale_after
         self._wait = wait
+        self._row = Row("collector", wait=wait, monotonic=monotonic)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._round_done = threading.Event()
-        self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -150,8 +135,8 @@ class Schedule:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(timeout)
-        elif self._worker is not None:
-            self._retire()
+        else:
+            self._row.retire()
 
     def run_once(self) -> None:
         """One round, and then wait until each collector has answered or passed its deadline."""
@@ -227,44 +212,24 @@ class Schedule:
             self._round()
             due = max(due + self._interval, self._monotonic())  # rounds that were missed are not made up for
             self._stopped.wait(due - self._monotonic())
-        self._retire()
+        self._row.retire()
 
     def _round(self) -> None:
         """Have every collector run that is not still running, by one worker as long as none of them is slow."""
         self._judge_deadlines()
-        patience = min(PATIENCE, self._deadline)
         todo = deque(watched for watched in self._watched if watched.call is None)
-        while todo and not self._stopped.is_set():
-            self._worker = self._worker or Worker("collector", self._monotonic)
-            turn = _Turn(todo)
-            whole = self._worker.give(partial(self._run_all, turn))
-            seconds = patience
-            while not self._wait(whole.done, seconds):
-                with self._lock:
-                    call = turn.call
-                    spent = self._monotonic() - call.started if call is not None else 0.0
-                    turn.left = call is not None and spent >= patience
-                if turn.left:
-                    self._retire()
-                    break
-                seconds = patience - spent
+        self._row.run(partial(self._begin, todo), min(PATIENCE, self._deadline))
         self._round_done.set()
 
-    def _run_all(self, turn: _Turn) -> None:
-        """Run what is to do until nothing is, or until the schedule no longer waits. Runs in the worker's thread."""
-        while not self._stopped.is_set():
-            with self._lock:
-                if turn.left or not turn.todo:
-                    return
-                watched = turn.todo.popleft()
-                call = Call(watched.collector.collect, partial(self._keep, watched), self._monotonic)
-                watched.call = turn.call = call
-            call.perform()
-
-    def _retire(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.retire()
+    def _begin(self, todo: deque[_Watched]) -> Call[Reading] | None:
+        """The next run, if there is one. Runs in a worker's thread."""
+        if not todo or self._stopped.is_set():
+            return None
+        watched = todo.popleft()
+        call = Call(watched.collector.collect, partial(self._keep, watched), self._monotonic)
+        with self._lock:
+            watched.call = call
+        return call
 
     def _judge_deadlines(self) -> None:
         """Note the calls that have passed their deadline."""

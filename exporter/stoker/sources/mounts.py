@@ -1,7 +1,7 @@
 """The gate to mounted file systems: which there are, and how full each is, with a deadline on each.
 
-Asking for the size of a mount whose server is gone blocks in the kernel, beyond any signal. So mounts are asked in a thread that can be
-left behind. A mount whose call has not returned is skipped until it does: at most one thread is lost to each mount. Mounts of
+Asking for the size of a mount whose server is gone blocks in the kernel, beyond any signal. So mounts are asked in a thread, one for all of
+them, that is left behind with one that does not answer in time. A mount whose call has not returned is skipped until it does: at most one thread is lost to each mount. Mounts of
 block devices are asked first, so that a dead server costs them nothing.
 """
 
@@ -12,11 +12,13 @@ import re
 import stat
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import DeadlineError, SourceError
-from stoker.sources.deadline import Call, Worker
+from stoker.sources.deadline import Call, Row
 from stoker.sources.pseudofile import parsing, read_always, read_raw
 
 if TYPE_CHECKING:
@@ -100,9 +102,8 @@ class Mounts:
         self._rootfs = rootfs.rstrip("/")
         self._patience = patience
         self._statvfs = statvfs
-        self._wait = wait
         self._monotonic = monotonic
-        self._worker: Worker | None = None
+        self._row = Row("mounts", wait=wait, monotonic=monotonic)
         self._running: dict[str, Call[Usage | None]] = {}
         self._parsed: tuple[bytes, list[Mount]] = (b"", [])
 
@@ -123,11 +124,23 @@ class Mounts:
 
     def usages(self, mounts: list[Mount]) -> dict[str, Usage | SourceError]:
         """Usage of each mount that has one, by mount point, or what was wrong; waits for all of them no longer than `patience`."""
-        found: dict[str, Usage | SourceError] = {}
+        self._running = {point: call for point, call in self._running.items() if not call.done.is_set()}
+        todo = deque(mount for mount in mounts if mount.mountpoint not in self._running)
         end = self._monotonic() + self._patience.together
+        calls: dict[str, Call[Usage | None]] = {}
+
+        def begin() -> Call[Usage | None] | None:
+            if not todo or self._monotonic() >= end:
+                return None
+            mount = todo.popleft()
+            call = calls[mount.mountpoint] = Call(partial(self._usage, mount), None, self._monotonic)
+            return call
+
+        self._row.run(begin, self._patience.each, end)
+        found: dict[str, Usage | SourceError] = {}
         for mount in mounts:
             try:
-                usage = self._ask(mount, end)
+                usage = self._result(mount, calls.get(mount.mountpoint))
             except OSError as error:
                 found[mount.mountpoint] = SourceError(error.strerror or str(error))
             except SourceError as error:
@@ -141,19 +154,12 @@ class Mounts:
         """Mount points whose call has not returned."""
         return sorted(point for point, call in self._running.items() if not call.done.is_set())
 
-    def _ask(self, mount: Mount, end: float) -> Usage | None:
-        before = self._running.get(mount.mountpoint)
-        if before is not None and not before.done.is_set():
-            raise DeadlineError("an earlier statvfs has not returned")
-        self._running.pop(mount.mountpoint, None)
-        seconds = min(self._patience.each, end - self._monotonic())
-        if seconds <= 0:
+    def _result(self, mount: Mount, call: Call[Usage | None] | None) -> Usage | None:
+        if call is None:
+            if mount.mountpoint in self._running:
+                raise DeadlineError("an earlier statvfs has not returned")
             raise DeadlineError(f"not asked: other mounts took {self._patience.together:g} s together")
-        self._worker = self._worker or Worker("mounts", self._monotonic)
-        call = self._worker.give(lambda: self._usage(mount))
-        if not self._wait(call.done, seconds):
-            self._worker.retire()
-            self._worker = None
+        if not call.done.is_set():
             self._running[mount.mountpoint] = call
             raise DeadlineError(f"statvfs did not return within {self._patience.each:g} s")
         return call.result()
