@@ -44,6 +44,9 @@ class State(StrEnum):
     STUCK = "stuck"
 
 
+_GOOD = (State.OK, State.UNAVAILABLE)
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """One collector, for the status page.
@@ -176,7 +179,7 @@ class Schedule:
         return Status(
             name=watched.collector.name,
             state=state,
-            success=None if state is State.WAITING else state in (State.OK, State.UNAVAILABLE),
+            success=None if state is State.WAITING else state in _GOOD,
             duration=watched.duration,
             stuck=stuck,
             says=f"no answer for {stuck:.0f} s" if stuck else "; ".join(watched.says),
@@ -186,14 +189,15 @@ class Schedule:
 
     def _own(self, watched: _Watched, now: float) -> list[Sample]:
         """Stoker's own series on a collector; none before its first run is over."""
-        status = self._status(watched, now)
-        if status.success is None:
+        stuck = self._stuck(watched, now)
+        state = State.STUCK if stuck else watched.state
+        if state is State.WAITING:
             return []
-        labels = (status.name,)
+        labels = (watched.collector.name,)
         samples = [
-            Sample(own.COLLECTOR_SUCCESS, labels, float(status.success)),
-            Sample(own.COLLECTOR_DURATION, labels, status.duration),
-            Sample(own.COLLECTOR_STUCK, labels, status.stuck),
+            Sample(own.COLLECTOR_SUCCESS, labels, float(state in _GOOD)),
+            Sample(own.COLLECTOR_DURATION, labels, watched.duration),
+            Sample(own.COLLECTOR_STUCK, labels, stuck),
         ]
         if watched.last_success is not None:
             samples.append(Sample(own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
@@ -255,7 +259,7 @@ class Schedule:
             else:
                 late = taken > self._deadline
                 messages = _note(watched, self._too_late() if late else outcome, taken)
-                if watched.state in (State.OK, State.UNAVAILABLE):
+                if watched.state in _GOOD:
                     watched.last_success = self._clock()
                 if not late and outcome.samples is not None:
                     watched.samples, watched.read_at = outcome.samples, call.started
