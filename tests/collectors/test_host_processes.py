@@ -103,12 +103,14 @@ def test_a_process_that_ended_during_the_run_is_left_out(tmp_path: Path) -> None
     assert values(HostProcesses(machine, Clock()).collect())['stoker_host_processes{state="running"}'] == 1
 
 
-def test_processes_are_listed_again_only_when_the_kernel_has_given_a_number_since_or_a_minute_is_over(
-    tmp_path: Path,
-) -> None:
+def numbered(last: int) -> dict[str, str]:
+    """A /proc of the reader's own container, in which this number was given last."""
+    return {"proc/self/status": "Name:\tx\nNSpid:\t1\n", "proc/loadavg": f"0 0 0 1/9 {last}\n"}
+
+
+def test_processes_are_listed_when_the_kernel_has_given_many_numbers_since_or_a_minute_is_over(tmp_path: Path) -> None:
     clock = Clock()
-    files = process(1, "R") | {"proc/self/status": "Name:\tx\nNSpid:\t1\n", "proc/loadavg": "0 0 0 1/9 41\n"}
-    collector = HostProcesses(host(tmp_path, files), clock)
+    collector = HostProcesses(host(tmp_path, process(1, "R") | numbered(41)), clock)
 
     def running() -> float:
         return values(collector.collect())['stoker_host_processes{state="running"}']
@@ -116,13 +118,29 @@ def test_processes_are_listed_again_only_when_the_kernel_has_given_a_number_sinc
     assert running() == 1
     write(tmp_path, process(2, "R"))
     assert running() == 1
-    write(tmp_path, {"proc/loadavg": "0 0 0 1/9 42\n"})
+    write(tmp_path, numbered(43))
     assert running() == 2
+    write(tmp_path, process(3, "R") | numbered(7))  # the numbers begin anew after the highest
+    assert running() == 3
     shutil.rmtree(tmp_path / "proc" / "1")
-    assert running() == 1
-    write(tmp_path, process(3, "R"))
-    clock.now += 60
     assert running() == 2
+    write(tmp_path, process(4, "R"))
+    clock.now += 60
+    assert running() == 3
+
+
+def test_of_few_numbers_given_since_each_is_looked_at_and_threads_are_none(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for pid in range(1, 21):
+        files |= process(pid, "S")
+    collector = HostProcesses(host(tmp_path, files | numbered(20)), Clock())
+    collector.collect()
+    new = process(22, "R") | process(23, "R") | process(24, "R")
+    new["proc/22/status"] = "Name:\tx\nTgid:\t22\nPid:\t22\n"
+    new["proc/23/status"] = "Name:\tx\nTgid:\t22\nPid:\t23\n"
+    write(tmp_path, new | numbered(23))
+    for _ in range(2):
+        assert values(collector.collect())['stoker_host_processes{state="running"}'] == 1
 
 
 @pytest.mark.parametrize("status", ["NSpid:\t7\t1\n", "Pid:\t1\n"])

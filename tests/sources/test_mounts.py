@@ -15,6 +15,8 @@ from stoker.sources.mounts import Mounts, Patience, Usage, parse
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stoker.sources.deadline import Done
+
 ROOT = "27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard\n"
 
 
@@ -40,7 +42,7 @@ class Servers:
             self.release[path].wait(60)
         return os.statvfs("/")
 
-    def wait(self, done: threading.Event, seconds: float) -> bool:
+    def wait(self, done: Done, seconds: float) -> bool:
         """Wait until the calls are done or one is known to hang, for which alone time passes."""
         while not done.wait(0.001):
             if self.hung.is_set():

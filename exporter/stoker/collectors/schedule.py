@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stoker.collectors.collector import Collector, Reading
 from stoker.errors import SourceError, UnavailableError
 from stoker.metrics import Sample, own
-from stoker.sources.deadline import Call, Row
+from stoker.sources.deadline import Call, Done, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class Schedule:
         clock: seconds since the epoch.
         monotonic: seconds that never go back.
         stale_after: seconds after which a reading is no longer served.
-        wait: how to wait for an event for some seconds.
+        wait: how to wait for the end of a call for some seconds.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Schedule:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         stale_after: float = 300.0,
-        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        wait: Callable[[Done, float], bool] = Done.wait,
     ) -> None:
         self._watched = [_Watched(collector) for collector in collectors]
         self._interval = interval

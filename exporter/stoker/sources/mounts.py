@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import threading
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import DeadlineError, SourceError
-from stoker.sources.deadline import Call, Row
+from stoker.sources.deadline import Call, Done, Row
 from stoker.sources.pseudofile import parsing, read_always, read_raw
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Mounts:
         procfs: root of /proc; the mounts are those of process 1 where it may be read, since a sandboxed service sees others.
         rootfs: where the machine's root is from here; in a container that watches its host, not `/`.
         statvfs: the call that may hang.
-        wait: how to wait for an event for some seconds.
+        wait: how to wait for the end of a call for some seconds.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Mounts:
         *,
         patience: Patience = Patience(),
         statvfs: Callable[[str], os.statvfs_result] = os.statvfs,
-        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        wait: Callable[[Done, float], bool] = Done.wait,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._procfs = procfs

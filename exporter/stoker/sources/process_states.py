@@ -12,6 +12,8 @@ from stoker.sources.pseudofile import parsing, read_raw
 
 _FLAGS = 6
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD
+_PART = 4
+"""To look at one number costs about as much as it costs to list so many processes."""
 _START_TIME = 19  # index of starttime among the fields after the command; proc(5) counts it as field 22
 
 
@@ -47,7 +49,7 @@ class ProcessStates:
         self._kernel: dict[str, bytes] = {}
         self._idle: Counter[bytes] = Counter()
         self._watched: set[str] = set()
-        self._newest = b""
+        self._newest = 0
         self._numbered_alike: bool | None = None
 
     def look(self, *, kernel: bool = True) -> Processes:
@@ -94,22 +96,35 @@ class ProcessStates:
     def _list(self, *, again: bool) -> bool:
         """Have the numbers of all processes, and perhaps of some that have ended; whether they were listed anew.
 
-        To list them is most of the cost of looking at them, so that is done when the kernel has given a number since, or `again`.
+        To list them is most of the cost of looking at them. So that is done `again`, or when the kernel has given many numbers since; a few
+        are looked at by themselves.
         """
-        newest = self._last_number()
-        if newest and newest == self._newest and not again:
+        before, self._newest = (
+            self._newest,
+            self._last_number(),
+        )  # read first: what begins meanwhile shows the next time
+        given = self._newest - before
+        if before and self._newest and not again and 0 <= given <= (len(self._watched) + len(self._kernel)) // _PART:
+            self._watched.update(filter(self._is_process, map(str, range(before + 1, self._newest + 1))))
             return False
         try:
             names = set(filter(str.isdigit, os.listdir(self._root)))
         except OSError as error:
+            self._newest = 0
             raise SourceError(f"{self._root}: {error.strerror or error}") from error
-        self._newest = newest  # read before the listing, which may miss what began meanwhile
         self._watched = names - self._kernel.keys()
         self._idle = Counter(self._kernel[name] for name in names & self._kernel.keys())
         return True
 
-    def _last_number(self) -> bytes:
-        """The number that the kernel last gave to a process or thread; empty where that is not about the processes of this /proc.
+    def _is_process(self, name: str) -> bool:
+        """Whether a number is that of a process that is there, and not of one of its other threads."""
+        try:
+            return f"\nTgid:\t{name}\n".encode() in read_raw(f"{self._root}/{name}/status")
+        except OSError:
+            return False
+
+    def _last_number(self) -> int:
+        """The number that the kernel last gave to a process or thread; 0 where that is not about the processes of this /proc.
 
         /proc/loadavg tells it for the container of whoever reads, whatever machine the folder is of. Whoever has only one number as
         seen from the folder is in no other container than its processes.
@@ -117,9 +132,9 @@ class ProcessStates:
         if self._numbered_alike is None:
             self._numbered_alike = self._numbers() == 1
         try:
-            return self._files.read("loadavg").rpartition(b" ")[2] if self._numbered_alike else b""
-        except OSError:
-            return b""
+            return int(self._files.read("loadavg").rpartition(b" ")[2]) if self._numbered_alike else 0
+        except (OSError, ValueError):
+            return 0
 
     def _numbers(self) -> int:
         """How many numbers this process has, from the folder's container down to its own; 0 where that is not told."""

@@ -17,7 +17,7 @@ _TICK = 1 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _SECTOR = 512  # the kernel's unit of disk traffic, whatever the disk's own is
 _MEMORY = re.compile(rb"^(Mem\w+|Cached|Buffers|Swap\w+): +(\S+) kB$", re.MULTILINE)  # MemTotal:       24684092 kB
-_EVENTS = ("pswpin", "pswpout", "oom_kill")
+_EVENTS = (b"pswpin", b"pswpout", b"oom_kill")
 _FRESH = 0.05
 """Seconds: a round of collectors asks for the same table several times, and /proc/stat of a large machine takes a millisecond."""
 
@@ -74,6 +74,7 @@ class Procfs:
     def __init__(self, root: str = "/proc") -> None:
         self.root = root
         self._files = KeptFiles(root, fresh=_FRESH)
+        self._memory: tuple[bytes, dict[str, int]] = (b"", {})
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -136,20 +137,22 @@ class Procfs:
     def memory(self) -> dict[str, int]:
         """What /proc/meminfo says of memory, caches, buffers and swap, in bytes."""
         with parsing(self._path("meminfo")):
-            rows = _MEMORY.findall(self._read_always("meminfo"))
-            return {name.decode(): int(size) * 1024 for name, size in rows}
+            data = self._read_always("meminfo")
+            if data is not self._memory[0]:  # what is asked for in the same round is the same
+                self._memory = (data, {name.decode(): int(size) * 1024 for name, size in _MEMORY.findall(data)})
+            return self._memory[1]
 
     def events(self) -> dict[str, int]:
         """What /proc/vmstat counts since boot of pages swapped in and out, and of processes killed for want of memory."""
         with parsing(self._path("vmstat")):
-            data = self._read("vmstat").decode()
+            data = b"\n" + self._read("vmstat")
             if not data.split(None, 2)[1].isdigit():
-                raise ValueError(data[:40])
+                raise ValueError(data[1:41].decode(errors="replace"))
             found = {}
             for name in _EVENTS:
-                at = f"\n{data}".find(f"\n{name} ")
+                at = data.find(b"\n%b " % name)
                 if at >= 0:
-                    found[name] = int(data[at + len(name) + 1 :].split(None, 1)[0])
+                    found[name.decode()] = int(data[at + len(name) + 1 :].split(None, 1)[0])
             return found
 
     def swapped(self) -> tuple[int, int]:
