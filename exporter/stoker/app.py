@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import platform
 import socket
@@ -177,6 +178,7 @@ class App:
         self._before = {type(part): self._of(part) for part in ending}
         self._settings, self._parts = loaded.settings, parts
         self._start_parts(beginning)
+        gc.unfreeze()  # the parts that have ended are garbage, though `serve` has told that they stay
         self._reload_says, self._reloaded_at = "", self._clock()
         log.info("reloaded config=%s", self._file or "(defaults)")
         return ""
