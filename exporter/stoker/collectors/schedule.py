@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.collectors.collector import Collector, Reading
 from stoker.errors import SourceError, UnavailableError
-from stoker.metrics import Sample, own
+from stoker.metrics import Sample, own, sample_of
 from stoker.sources.deadline import Call, Done, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Schedule:
             for watched in self._watched:
                 if now - watched.read_at <= self._stale_after:
                     found += watched.samples
-                found += self._own(watched, now)
+            found += self._own(now)
         return found
 
     def read_at(self, name: str) -> float:
@@ -187,21 +187,23 @@ class Schedule:
             series=len(watched.samples) if fresh else 0,
         )
 
-    def _own(self, watched: _Watched, now: float) -> list[Sample]:
-        """Stoker's own series on a collector; none before its first run is over."""
-        stuck = self._stuck(watched, now)
-        state = State.STUCK if stuck else watched.state
-        if state is State.WAITING:
-            return []
-        labels = (watched.collector.name,)
-        samples = [
-            Sample(own.COLLECTOR_SUCCESS, labels, float(state in _GOOD)),
-            Sample(own.COLLECTOR_DURATION, labels, watched.duration),
-            Sample(own.COLLECTOR_STUCK, labels, stuck),
-        ]
-        if watched.last_success is not None:
-            samples.append(Sample(own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
-        return samples
+    def _own(self, now: float) -> Iterator[Sample]:
+        """Stoker's own series on the collectors whose first run is over, metric by metric as they are exposed."""
+        over = []
+        for watched in self._watched:
+            stuck = self._stuck(watched, now)
+            state = State.STUCK if stuck else watched.state
+            if state is not State.WAITING:
+                over.append(((watched.collector.name,), watched, state in _GOOD, stuck))
+        for labels, _, good, _ in over:
+            yield sample_of((own.COLLECTOR_SUCCESS, labels, float(good)))
+        for labels, watched, _, _ in over:
+            yield sample_of((own.COLLECTOR_DURATION, labels, watched.duration))
+        for labels, _, _, stuck in over:
+            yield sample_of((own.COLLECTOR_STUCK, labels, stuck))
+        for labels, watched, _, _ in over:
+            if watched.last_success is not None:
+                yield sample_of((own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
 
     def _stuck(self, watched: _Watched, now: float) -> float:
         """Seconds since the running call was made, if it is past its deadline."""

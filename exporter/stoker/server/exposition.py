@@ -100,7 +100,10 @@ class Exposition:
         for sample in samples:
             if sample[0] is not current:
                 current = sample[0]
-                first, found = families.setdefault(current.name, (current, []))
+                known = families.get(current.name)
+                if known is None:
+                    known = families[current.name] = (current, [])
+                first, found = known
                 if first is not current and first != current:
                     self._say(current.name, "is declared in two ways; the first counts")
                     found = []
