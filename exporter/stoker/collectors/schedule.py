@@ -240,7 +240,7 @@ class Schedule:
     def _judge_deadlines(self) -> None:
         """Note the calls that have passed their deadline."""
         now = self._monotonic()
-        for watched in self._watched:
+        for watched in [each for each in self._watched if each.call is not None]:
             with self._lock:
                 call = watched.call
                 if call is None or watched.overdue or now - call.started < self._deadline:
