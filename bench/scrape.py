@@ -1,8 +1,14 @@
 """What Stoker and node_exporter cost on this machine, side by side: CPU of an interval and memory.
 
-Both run at the same time with their default collectors, and are scraped once an interval over a kept connection with gzip, as Prometheus does. CPU is user and
-system time of all their processes and threads, background collection included, divided by the number of intervals. Memory is
-the proportional set size (PSS) of all their processes at the end.
+Both run at the same time and are scraped alike, once an interval over a kept connection, with the headers of Prometheus: gzip, and
+OpenMetrics rather than text, which Stoker gives and node_exporter does not; each packs as it is made to. node_exporter reads when it is
+scraped, Stoker in the background at the same interval. CPU is user and system time of all processes and threads, background included,
+divided by the number of intervals. Memory is the proportional set size (PSS) of all their processes at the end.
+
+What the ratio does not say: by default both have their default collectors, and those are not the same. node_exporter gives twice the series;
+Stoker counts processes by state, which node_exporter does only when asked to, looks for GPUs, and looks once a second for logs, whatever the
+interval, which an interval of many seconds makes dearer for Stoker. `--alike` leaves node_exporter the collectors that Stoker has a
+counterpart of, processes included. Other work on the machine makes both dearer, but not by the same share: compare several runs.
 
     python -m bench.scrape --count 100
 """
@@ -21,6 +27,13 @@ from typing import NamedTuple
 from bench.programs import Program, find, free_port, stoker
 
 LIMIT = 0.010
+# fmt: off
+ALIKE = (
+    "bonding", "conntrack", "cpu", "diskstats", "edac", "filefd", "filesystem", "hwmon", "infiniband", "loadavg", "mdadm", "meminfo",
+    "netdev", "nvme", "os", "pressure", "processes", "stat", "timex", "uname", "vmstat",
+)
+# fmt: on
+"""Collectors of node_exporter that Stoker has a counterpart of."""
 CONFIG = """interval: {interval}ms
 state_dir: {folder}
 """
@@ -65,6 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=100, help="intervals (default: 100)")
     parser.add_argument("--interval", type=float, default=1.0, help="seconds of one (default: 1)")
+    parser.add_argument("--alike", action="store_true", help="leave node_exporter only what Stoker reads too")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stoker-bench-")))
@@ -73,6 +87,8 @@ def main() -> int:
         ports = (free_port(), free_port())
         here = stoker(config, ports[0])
         there = [find("prometheus-node-exporter", "node_exporter"), f"--web.listen-address=127.0.0.1:{ports[1]}"]
+        if arguments.alike:
+            there += ["--collector.disable-defaults", *(f"--collector.{name}" for name in ALIKE)]
         programs = []
         for name, command, port in (("stoker", here, ports[0]), ("node_exporter", there, ports[1])):
             programs.append(Program(name, command, port, folder / f"{name}.log"))

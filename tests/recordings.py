@@ -15,6 +15,7 @@ from machines import write
 from simulator import nvml_simulator as simulator
 from stoker.app import load_all
 from stoker.collectors.dcgm import Dcgm
+from stoker.collectors.gpu_xid import UNWATCHED
 from stoker.collectors.rehearsal import COVERS
 from stoker.metrics import own
 from stoker.parts import CollectorsPart, replayed_parts
@@ -38,7 +39,7 @@ GOLDEN = Path(__file__).parent / "golden"
 FIRST = "format-1"
 """A recording that is kept as the first Stoker that recorded has written it."""
 NAMES = ("eight-gpus.tar.gz", "mig", "degraded-link", "lost-gpu")
-_VOLATILE = (own.COLLECTOR_DURATION, own.COLLECTOR_LAST_SUCCESS)
+_VOLATILE = (own.COLLECTOR_DURATION, own.COLLECTOR_LAST_SUCCESS, UNWATCHED)
 BEGUN = 1_800_000_000.0
 _GIB = 1 << 30
 _GROUP = "fs/cgroup/system.slice/stoker.service"
@@ -171,7 +172,7 @@ def played(recording: Recording, *, host: str = "") -> str:
 
 
 def rendered(samples: Sequence[Sample]) -> str:
-    """A page without what depends on when it was made."""
+    """A page without what depends on when it was made, and on who looked for XIDs then."""
     return Exposition().render([sample for sample in samples if sample.desc not in _VOLATILE]).decode()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +38,7 @@ class Fake:
         self.ready = ready
         self.running = False
         self.broken = False
+        self.itself: Fake | None = None
 
     def start(self) -> None:
         if self.broken:
@@ -126,6 +129,22 @@ def test_a_reload_ends_the_old_parts_and_starts_the_new(start: Callable[..., App
     assert app.reload() == ""
     assert (old.running, new.running) == (False, True)
     assert values(app)["stoker_test_depth"] == 2
+
+
+def test_what_a_reload_ends_is_freed_although_it_was_set_apart_from_garbage(
+    start: Callable[..., App], builder: Builder
+) -> None:
+    old = Fake(1)
+    old.itself = old
+    gone = weakref.ref(old)
+    app = start(old)
+    gc.freeze()  # as `serve` does after the start
+    builder.next.append([Fake(2)])
+    del old
+    app.reload()
+    app.samples()  # the new part has samples, so that those of the old one are dropped
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_wrong_configuration_is_refused_and_the_old_one_goes_on(

@@ -40,6 +40,7 @@ EVERY = 5.0
 GIB = 1 << 30
 EXCEPT = re.compile(
     r"proc/self/mountinfo|"  # asked for where that of process 1 is not to be read, and recorded as that
+    r"proc/self/status|"  # tells how often processes are to be listed, not which there are
     r"proc/\d+/environ|"  # of which the job that it names is kept, as a control group
     r"usr/lib/os-release|"  # kept as etc/os-release
     r"\.dockerenv|run/\.containerenv|dev|"  # what they decide is decided when it is recorded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import platform
 import socket
@@ -177,6 +178,7 @@ class App:
         self._before = {type(part): self._of(part) for part in ending}
         self._settings, self._parts = loaded.settings, parts
         self._start_parts(beginning)
+        gc.unfreeze()  # the parts that have ended are garbage, though `serve` has told that they stay
         self._reload_says, self._reloaded_at = "", self._clock()
         log.info("reloaded config=%s", self._file or "(defaults)")
         return ""
@@ -199,7 +201,8 @@ class App:
 
     def samples(self) -> list[Sample]:
         """Everything to expose."""
-        read_at = self._gpus_read_at()
+        dcgm = self._settings.compat == "dcgm"
+        read_at = self._gpus_read_at() if dcgm else 0.0
         found = [
             Sample(own.BUILD_INFO, (__version__, platform.python_version()), 1),
             Sample(own.CONFIG_RELOAD_SUCCESSFUL, (), float(not self._reload_says)),
@@ -212,7 +215,7 @@ class App:
                 before = None
                 self._before.pop(type(part), None)
             found += self._of(part) if before is None else before
-        if self._settings.compat == "dcgm":
+        if dcgm:
             # a reading that came meanwhile belongs to another moment
             found += self._guarded(
                 "dcgm", lambda: self._dcgm.read(found, read_at if read_at == self._gpus_read_at() else 0)

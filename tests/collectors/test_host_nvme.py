@@ -15,6 +15,7 @@ from stoker.sources.nvme import Drives, parse, read_log
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stoker.sources.deadline import Done
     from stoker.sources.host import Host
 
 NVME = "sys/class/nvme"
@@ -52,7 +53,7 @@ class Shelf:
         return answer
 
 
-def wait(done: threading.Event, _: float) -> bool:
+def wait(done: Done, _: float) -> bool:
     return done.wait(0.2)
 
 

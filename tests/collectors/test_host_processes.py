@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from stoker.collectors.host_processes import HostProcesses
 from stoker.errors import UnavailableError
 from stoker.sources.host import Host
 from stoker.sources.machine import Machine
+from stoker.sources.process_states import ProcessStates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +103,69 @@ def test_a_process_that_ended_during_the_run_is_left_out(tmp_path: Path) -> None
     assert values(HostProcesses(machine, Clock()).collect())['stoker_host_processes{state="running"}'] == 1
 
 
+def numbered(last: int) -> dict[str, str]:
+    """A /proc of the reader's own container, in which this number was given last."""
+    return {"proc/self/status": "Name:\tx\nNSpid:\t1\n", "proc/loadavg": f"0 0 0 1/9 {last}\n"}
+
+
+def test_processes_are_listed_when_the_kernel_has_given_many_numbers_since_or_a_minute_is_over(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = HostProcesses(host(tmp_path, process(1, "R") | numbered(41)), clock)
+
+    def running() -> float:
+        return values(collector.collect())['stoker_host_processes{state="running"}']
+
+    assert running() == 1
+    write(tmp_path, process(2, "R"))
+    assert running() == 1
+    write(tmp_path, numbered(43))
+    assert running() == 2
+    write(tmp_path, process(3, "R") | numbered(7))  # the numbers begin anew after the highest
+    assert running() == 3
+    shutil.rmtree(tmp_path / "proc" / "1")
+    assert running() == 2
+    write(tmp_path, process(4, "R"))
+    clock.now += 60
+    assert running() == 3
+
+
+def test_of_few_numbers_given_since_each_is_looked_at_and_threads_are_none(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for pid in range(1, 21):
+        files |= process(pid, "S")
+    collector = HostProcesses(host(tmp_path, files | numbered(20)), Clock())
+    collector.collect()
+    new = process(22, "R") | process(23, "R") | process(24, "R")
+    new["proc/22/status"] = "Name:\tx\nTgid:\t22\nPid:\t22\n"
+    new["proc/23/status"] = "Name:\tx\nTgid:\t22\nPid:\t23\n"
+    write(tmp_path, new | numbered(23))
+    for _ in range(2):
+        assert values(collector.collect())['stoker_host_processes{state="running"}'] == 1
+
+
+@pytest.mark.parametrize("status", ["NSpid:\t7\t1\n", "Pid:\t1\n"])
+def test_the_kernels_last_number_says_nothing_of_processes_outside_of_our_own_container(
+    tmp_path: Path, status: str
+) -> None:
+    files = process(1, "R") | {"proc/self/status": f"Name:\tx\n{status}", "proc/loadavg": "0 0 0 1/9 41\n"}
+    collector = HostProcesses(host(tmp_path, files), Clock())
+    collector.collect()
+    write(tmp_path, process(2, "R"))
+    assert values(collector.collect())['stoker_host_processes{state="running"}'] == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes /proc")
+def test_a_program_that_begins_between_two_looks_is_seen_and_one_that_ended_is_not() -> None:
+    processes = ProcessStates()
+    before = processes.look().states.get("T", 0)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+        assert [processes.look(kernel=False).states["T"] for _ in range(2)] == [before + 1] * 2
+        child.kill()
+    assert processes.look(kernel=False).states.get("T", 0) == before
+
+
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="takes a C compiler on Linux")
 def test_a_real_process_that_waits_in_the_kernel_is_found(tmp_path: Path) -> None:
     # after vfork the parent is in state D until the child ends or executes something
@@ -111,7 +177,7 @@ def test_a_real_process_that_waits_in_the_kernel_is_found(tmp_path: Path) -> Non
     collector = HostProcesses(machine, clock)
     before = values(collector.collect())[STUCK]
     with subprocess.Popen([tmp_path / "d"], stdin=subprocess.PIPE) as waiting:
-        while waiting.pid not in {one.pid for one in machine.procfs.processes().blocked}:
+        while waiting.pid not in {one.pid for one in machine.processes.look().blocked}:
             assert waiting.poll() is None
         collector.collect()
         clock.now += 61

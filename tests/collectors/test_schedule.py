@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stoker.collectors.collector import Collector
+    from stoker.sources.deadline import Done
 
 VALUE = Desc("stoker_test_value", Kind.GAUGE, "For the tests", ("collector",))
 
@@ -77,7 +78,7 @@ class Waits:
         self.clock = clock
         self.hanging = hanging
 
-    def __call__(self, done: threading.Event, seconds: float) -> bool:
+    def __call__(self, done: Done, seconds: float) -> bool:
         while not done.wait(0.001):
             for one in self.hanging:
                 if one.release.is_set():

@@ -236,13 +236,23 @@ def test_a_metric_that_gets_other_labels_at_a_reload_is_written_with_them() -> N
     assert exposition.render([Sample(other, ("x", ""), 1)]).decode().endswith('stoker_test_depth{c="x"} 1\n')
 
 
+def test_what_stands_above_a_metric_follows_the_format_and_a_reload() -> None:
+    exposition = Exposition()
+    other = Desc(COUNTER.name, Kind.COUNTER, "Something else")
+    for desc in (COUNTER, other, COUNTER):
+        for _ in range(2):
+            assert f"# HELP {desc.name} {desc.help}\n" in exposition.render([Sample(desc, (), 1)]).decode()
+            page = exposition.render([Sample(desc, (), 1)], openmetrics=True).decode()
+            assert f"# HELP {desc.name.removesuffix('_total')} {desc.help}\n" in page
+
+
 def test_what_is_kept_of_series_that_are_gone_is_bounded() -> None:
     exposition = Exposition()
     for turn in range(100):
         exposition.render([Sample(GAUGE, (str(turn), str(series)), 1) for series in range(50)])
-    assert sum(len(series) for series in exposition._families.values()) <= 2 * 50 + 150
+    assert sum(len(family.series) for family in exposition._families.values()) <= 2 * 50 + 150
     exposition.render([Sample(COUNTER, (), 1)])
-    assert list(exposition._families) == [COUNTER]
+    assert list(exposition._families) == [COUNTER.name]
 
 
 def test_many_threads_may_ask_at_once() -> None:

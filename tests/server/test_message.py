@@ -39,6 +39,17 @@ def test_a_request() -> None:
     assert (head.method, head.close) == ("HEAD", True)
 
 
+def test_what_was_asked_before_is_understood_alike_and_refused_alike() -> None:
+    asked = b"GET /metrics?a=1 HTTP/1.1\r\nHost: x\r\nAccept: */*"
+    first, second = (parse_head(asked) for _ in range(2))
+    assert (first, first.request(b"")) == (second, second.request(b""))
+    for _ in range(2):
+        with pytest.raises(Refused):
+            parse_head(b"nonsense")
+    other = parse_head(asked.replace(b"Host: x", b"Host: y"))
+    assert (first.headers["host"], other.headers["host"]) == ("x", "y")
+
+
 def test_an_absolute_target_is_its_path() -> None:
     assert parse_head(b"GET http://here:9838/metrics HTTP/1.1").request(b"").path == "/metrics"
 

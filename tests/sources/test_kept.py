@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from machines import Clock
 from stoker.sources.kept import KeptFiles, share_of_descriptors
 
 if TYPE_CHECKING:
@@ -42,6 +43,33 @@ def test_a_file_larger_than_what_is_read_at_once_is_read_whole() -> None:
 
 
 @linux
+def test_a_table_of_more_than_a_page_is_read_whole_each_time() -> None:
+    files = KeptFiles("/proc")
+    name = f"{os.getpid()}/maps"
+    for _ in range(3):
+        last = files.read(name).splitlines()[-1]
+        with open(f"/proc/{name}", "rb") as file:
+            lines = file.readlines()
+        assert sum(map(len, lines)) > 4096
+        assert last == lines[-1].rstrip(b"\n")
+
+
+@linux
+def test_what_was_read_a_moment_ago_is_given_again_and_no_longer_than_that() -> None:
+    clock = Clock()
+    files = KeptFiles("/proc", fresh=0.05, monotonic=clock)
+    files.read("uptime")
+    first = files.read("uptime")
+    with open("/proc/uptime", "rb") as uptime:
+        while uptime.read() == first:
+            uptime.seek(0)
+    clock.now += 0.04
+    assert files.read("uptime") == first
+    clock.now += 0.02
+    assert files.read("uptime") != first
+
+
+@linux
 def test_no_more_than_allowed_are_kept_and_all_are_closed_with_the_last_one_who_reads() -> None:
     before = descriptors()
     files = KeptFiles("/proc", most=2)
@@ -57,7 +85,7 @@ def test_no_more_than_allowed_are_kept_and_all_are_closed_with_the_last_one_who_
 
 @linux
 def test_a_process_that_ended_is_an_error_and_not_its_last_state() -> None:
-    files = KeptFiles("/proc", suffix="/stat")
+    files = KeptFiles("/proc", form="*/task/*/stat")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         for _ in range(2):
             assert files.read(str(child.pid)).startswith(f"{child.pid} (".encode())

@@ -15,6 +15,8 @@ from stoker.sources.mounts import Mounts, Patience, Usage, parse
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stoker.sources.deadline import Done
+
 ROOT = "27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard\n"
 
 
@@ -29,19 +31,23 @@ class Servers:
         self.release = {path: threading.Event() for path in hanging}
         self.hung = threading.Event()
         self.asked: list[str] = []
+        self.threads: set[threading.Thread] = set()
+        self.clock = Clock()
 
     def statvfs(self, path: str) -> os.statvfs_result:
         self.asked.append(path)
+        self.threads.add(threading.current_thread())
         if path in self.release:
             self.hung.set()
             self.release[path].wait(60)
         return os.statvfs("/")
 
-    def wait(self, done: threading.Event, _seconds: float) -> bool:
-        """Wait until the call is done or known to hang; no time passes."""
+    def wait(self, done: Done, seconds: float) -> bool:
+        """Wait until the calls are done or one is known to hang, for which alone time passes."""
         while not done.wait(0.001):
             if self.hung.is_set():
                 self.hung.clear()
+                self.clock.now += seconds
                 return False
         return True
 
@@ -130,12 +136,23 @@ def test_a_single_file_that_a_runtime_mounts_is_left_out(tmp_path: Path) -> None
     assert list(found) == ["/bound"]
 
 
+def test_mounts_that_answer_are_asked_by_one_thread_round_after_round() -> None:
+    servers = Servers()
+    mounts = Mounts(statvfs=servers.statvfs)
+    listed = parse(ROOT + mount("/a", "nfs4", "server:/a") + mount("/b", "nfs4", "server:/b"))
+    for _ in range(2):
+        assert len(mounts.usages(listed)) == 3
+    assert len(servers.asked) == 6
+    assert len(servers.threads) == 1
+
+
 def test_a_mount_that_hangs_is_named_costs_one_thread_and_nobody_else() -> None:
     servers = Servers("/dead")
-    mounts = Mounts(statvfs=servers.statvfs, wait=servers.wait)
+    mounts = Mounts(statvfs=servers.statvfs, wait=servers.wait, monotonic=servers.clock)
     listed = parse(ROOT + mount("/dead", "nfs4", "server:/dead") + mount("/live", "nfs4", "other:/live"))
     found = mounts.usages(listed)
     assert [type(found[point]) for point in ("/", "/dead", "/live")] == [Usage, DeadlineError, Usage]
+    assert len(servers.threads) == 2
     for _ in range(3):
         assert str(mounts.usages(listed)["/dead"]) == "an earlier statvfs has not returned"
     assert servers.asked.count("/dead") == 1
@@ -147,17 +164,11 @@ def test_a_mount_that_hangs_is_named_costs_one_thread_and_nobody_else() -> None:
 
 
 def test_many_dead_mounts_together_do_not_use_up_the_collectors_deadline() -> None:
-    clock = Clock()
     points = [f"/dead{number}" for number in range(5)]
     servers = Servers(*points)
-
-    def wait(done: threading.Event, seconds: float) -> bool:
-        returned = servers.wait(done, seconds)
-        clock.now += 0 if returned else seconds
-        return returned
-
+    clock = servers.clock
     patience = Patience(each=2.0, together=5.0)
-    mounts = Mounts(patience=patience, statvfs=servers.statvfs, wait=wait, monotonic=clock)
+    mounts = Mounts(patience=patience, statvfs=servers.statvfs, wait=servers.wait, monotonic=clock)
     listed = parse("".join(mount(point, "nfs4", "server:/x") for point in points) + ROOT)
     begun = clock.now
     found = mounts.usages(listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -65,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     with _replay(args.replay) as replay:
         app = App(config, listen=listen) if replay is None else _replayed(replay, config, listen)
         app.start()
+        gc.collect()
+        gc.freeze()  # what is there now stays, and is not looked through again and again for garbage
         while next_asked(asked) == signal.SIGHUP:
             app.reload()
         app.stop()

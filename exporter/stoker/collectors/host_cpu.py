@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
-from stoker.metrics import Desc, Kind, Sample
+from stoker.metrics import Desc, Kind, Sample, sample_of
 from stoker.sources.procfs import MODES
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class HostCpu:
         each = {cpu: _forwards(self._each.get(cpu, ()), seconds) for cpu, seconds in times.each.items()}
         for cpu, seconds in each.items():
             labels = self._labels.get(cpu) or self._labels.setdefault(cpu, tuple((cpu, mode) for mode in MODES))
-            samples += [Sample(SECONDS, label, value) for label, value in zip(labels, seconds, strict=False)]
+            samples += [sample_of((SECONDS, label, value)) for label, value in zip(labels, seconds, strict=False)]
         if times.total != self._total:
             self._ratio = _utilization(self._total, times.total)
         if self._ratio is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stoker.collectors.collector import Reading
-from stoker.metrics import Desc, Kind, Sample
+from stoker.metrics import Desc, Kind, sample_of
 
 if TYPE_CHECKING:
     from stoker.sources.host import Host
@@ -51,8 +51,9 @@ class HostNetwork:
         """Read once."""
         return Reading(
             [
-                Sample(desc, (device,), float(value))
+                sample_of((desc, labels, float(value)))
                 for device, counts in sorted(self._host.networks().items())
+                for labels in [(device,)]
                 for desc, value in zip(self.descs, counts, strict=True)
             ]
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stoker.sources.host import Host
-    from stoker.sources.procfs import Blocked
+    from stoker.sources.process_states import Blocked
 
 PROCESSES = Desc("stoker_host_processes", Kind.GAUGE, "Processes in a state, by their main thread", ("state",))
 STUCK = Desc(
@@ -47,7 +47,7 @@ class HostProcesses:
         self._host.need_linux("the state of processes")
         now = self._monotonic()
         kernel = now >= self._kernel_at
-        processes = self._host.procfs.processes(kernel=kernel)
+        processes = self._host.processes.look(kernel=kernel)
         if kernel:
             self._kernel_at = now + _KERNEL_EACH
         self._since = {blocked: self._since.get(blocked, now) for blocked in processes.blocked}

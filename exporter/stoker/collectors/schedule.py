@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.collectors.collector import Collector, Reading
 from stoker.errors import SourceError, UnavailableError
-from stoker.metrics import Sample, own
-from stoker.sources.deadline import Call, Worker
+from stoker.metrics import Sample, own, sample_of
+from stoker.sources.deadline import Call, Done, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ class State(StrEnum):
     UNAVAILABLE = "unavailable"  # the machine has no such thing: normal
     FAILED = "failed"
     STUCK = "stuck"
+
+
+_GOOD = (State.OK, State.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +86,6 @@ class _Watched:
     overdue: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """What one worker runs; everything under the schedule's lock.
-
-    Attributes:
-        todo: those that have not begun, which the next worker takes over when this one is left behind.
-        call: the one that is under way, or was last.
-        left: whether the worker is left behind with that call.
-    """
-
-    todo: deque[_Watched]
-    call: Call[Reading] | None = None
-    left: bool = False
-
-
 class Schedule:
     """The collectors, run every `interval` seconds.
 
@@ -108,7 +96,7 @@ class Schedule:
         clock: seconds since the epoch.
         monotonic: seconds that never go back.
         stale_after: seconds after which a reading is no longer served.
-        wait: how to wait for an event for some seconds.
+        wait: how to wait for the end of a call for some seconds.
     """
 
     def __init__(
@@ -120,7 +108,7 @@ class Schedule:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         stale_after: float = 300.0,
-        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        wait: Callable[[Done, float], bool] = Done.wait,
     ) -> None:
         self._watched = [_Watched(collector) for collector in collectors]
         self._interval = interval
@@ -129,10 +117,10 @@ class Schedule:
         self._monotonic = monotonic
         self._stale_after = stale_after
         self._wait = wait
+        self._row = Row("collector", wait=wait, monotonic=monotonic)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._round_done = threading.Event()
-        self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -150,8 +138,8 @@ class Schedule:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(timeout)
-        elif self._worker is not None:
-            self._retire()
+        else:
+            self._row.retire()
 
     def run_once(self) -> None:
         """One round, and then wait until each collector has answered or passed its deadline."""
@@ -170,7 +158,7 @@ class Schedule:
             for watched in self._watched:
                 if now - watched.read_at <= self._stale_after:
                     found += watched.samples
-                found += self._own(watched, now)
+            found += self._own(now)
         return found
 
     def read_at(self, name: str) -> float:
@@ -191,7 +179,7 @@ class Schedule:
         return Status(
             name=watched.collector.name,
             state=state,
-            success=None if state is State.WAITING else state in (State.OK, State.UNAVAILABLE),
+            success=None if state is State.WAITING else state in _GOOD,
             duration=watched.duration,
             stuck=stuck,
             says=f"no answer for {stuck:.0f} s" if stuck else "; ".join(watched.says),
@@ -199,20 +187,23 @@ class Schedule:
             series=len(watched.samples) if fresh else 0,
         )
 
-    def _own(self, watched: _Watched, now: float) -> list[Sample]:
-        """Stoker's own series on a collector; none before its first run is over."""
-        status = self._status(watched, now)
-        if status.success is None:
-            return []
-        labels = (status.name,)
-        samples = [
-            Sample(own.COLLECTOR_SUCCESS, labels, float(status.success)),
-            Sample(own.COLLECTOR_DURATION, labels, status.duration),
-            Sample(own.COLLECTOR_STUCK, labels, status.stuck),
-        ]
-        if watched.last_success is not None:
-            samples.append(Sample(own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
-        return samples
+    def _own(self, now: float) -> Iterator[Sample]:
+        """Stoker's own series on the collectors whose first run is over, metric by metric as they are exposed."""
+        over = []
+        for watched in self._watched:
+            stuck = self._stuck(watched, now)
+            state = State.STUCK if stuck else watched.state
+            if state is not State.WAITING:
+                over.append(((watched.collector.name,), watched, state in _GOOD, stuck))
+        for labels, _, good, _ in over:
+            yield sample_of((own.COLLECTOR_SUCCESS, labels, float(good)))
+        for labels, watched, _, _ in over:
+            yield sample_of((own.COLLECTOR_DURATION, labels, watched.duration))
+        for labels, _, _, stuck in over:
+            yield sample_of((own.COLLECTOR_STUCK, labels, stuck))
+        for labels, watched, _, _ in over:
+            if watched.last_success is not None:
+                yield sample_of((own.COLLECTOR_LAST_SUCCESS, labels, watched.last_success))
 
     def _stuck(self, watched: _Watched, now: float) -> float:
         """Seconds since the running call was made, if it is past its deadline."""
@@ -227,49 +218,29 @@ class Schedule:
             self._round()
             due = max(due + self._interval, self._monotonic())  # rounds that were missed are not made up for
             self._stopped.wait(due - self._monotonic())
-        self._retire()
+        self._row.retire()
 
     def _round(self) -> None:
         """Have every collector run that is not still running, by one worker as long as none of them is slow."""
         self._judge_deadlines()
-        patience = min(PATIENCE, self._deadline)
         todo = deque(watched for watched in self._watched if watched.call is None)
-        while todo and not self._stopped.is_set():
-            self._worker = self._worker or Worker("collector", self._monotonic)
-            turn = _Turn(todo)
-            whole = self._worker.give(partial(self._run_all, turn))
-            seconds = patience
-            while not self._wait(whole.done, seconds):
-                with self._lock:
-                    call = turn.call
-                    spent = self._monotonic() - call.started if call is not None else 0.0
-                    turn.left = call is not None and spent >= patience
-                if turn.left:
-                    self._retire()
-                    break
-                seconds = patience - spent
+        self._row.run(partial(self._begin, todo), min(PATIENCE, self._deadline))
         self._round_done.set()
 
-    def _run_all(self, turn: _Turn) -> None:
-        """Run what is to do until nothing is, or until the schedule no longer waits. Runs in the worker's thread."""
-        while not self._stopped.is_set():
-            with self._lock:
-                if turn.left or not turn.todo:
-                    return
-                watched = turn.todo.popleft()
-                call = Call(watched.collector.collect, partial(self._keep, watched), self._monotonic)
-                watched.call = turn.call = call
-            call.perform()
-
-    def _retire(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.retire()
+    def _begin(self, todo: deque[_Watched]) -> Call[Reading] | None:
+        """The next run, if there is one. Runs in a worker's thread."""
+        if not todo or self._stopped.is_set():
+            return None
+        watched = todo.popleft()
+        call = Call(watched.collector.collect, partial(self._keep, watched), self._monotonic)
+        with self._lock:
+            watched.call = call
+        return call
 
     def _judge_deadlines(self) -> None:
         """Note the calls that have passed their deadline."""
         now = self._monotonic()
-        for watched in self._watched:
+        for watched in [each for each in self._watched if each.call is not None]:
             with self._lock:
                 call = watched.call
                 if call is None or watched.overdue or now - call.started < self._deadline:
@@ -290,7 +261,7 @@ class Schedule:
             else:
                 late = taken > self._deadline
                 messages = _note(watched, self._too_late() if late else outcome, taken)
-                if watched.state in (State.OK, State.UNAVAILABLE):
+                if watched.state in _GOOD:
                     watched.last_success = self._clock()
                 if not late and outcome.samples is not None:
                     watched.samples, watched.read_at = outcome.samples, call.started

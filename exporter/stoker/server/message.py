@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,6 +14,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 # HTTP/1.1
 _VERSION = re.compile(r"HTTP/1\.[01]\Z")
 _LENGTH = re.compile(r"[0-9]{1,18}\Z")
+_KEPT = 16
+"""Different requests that are remembered with what they mean: who scrapes asks the same again and again."""
 _ONCE = frozenset({"content-length", "host"})
 
 
@@ -109,14 +112,20 @@ class Head(NamedTuple):
             Refused: when the target is no path.
         """
         try:
-            parts = urlsplit(self.target)
-            query = parse_qs(parts.query, max_num_fields=100)
+            path, query = _parts(self.target)
         except ValueError as error:
             raise Refused(400, "a target that is no path") from error
         method = "GET" if self.method == "HEAD" else self.method
-        return Request(method, unquote(parts.path), query, self.headers, body)
+        return Request(method, path, query, self.headers, body)
 
 
+@lru_cache(maxsize=_KEPT)
+def _parts(target: str) -> tuple[str, Mapping[str, list[str]]]:
+    parts = urlsplit(target)
+    return unquote(parts.path), parse_qs(parts.query, max_num_fields=100)
+
+
+@lru_cache(maxsize=_KEPT)
 def parse_head(data: bytes) -> Head:
     """Understand everything before the empty line.
 

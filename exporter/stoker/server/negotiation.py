@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 _OPENMETRICS = "application/openmetrics-text"
 _VERSIONS = ("", "0.0.1", "1.0.0")
+_KEPT = 16
+"""Different headers that are remembered with what they mean."""
 
 
 class _Wish(NamedTuple):
@@ -14,6 +17,7 @@ class _Wish(NamedTuple):
     quality: float
 
 
+@lru_cache(maxsize=_KEPT)
 def prefers_openmetrics(accept: str) -> bool:
     """Whether an Accept header asks for OpenMetrics, and for it at least as much as for the text format."""
     wishes = _wishes(accept)
@@ -22,6 +26,7 @@ def prefers_openmetrics(accept: str) -> bool:
     return openmetrics > 0 and openmetrics >= text
 
 
+@lru_cache(maxsize=_KEPT)
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether an Accept-Encoding header lets the answer be packed with gzip."""
     return _quality(_wishes(accept_encoding), ("gzip", "*")) > 0

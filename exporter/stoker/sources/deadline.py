@@ -1,13 +1,16 @@
 """Runs calls that may never return: a thread that can be left behind, for what a signal cannot end (a hung mount, a driver).
 
 A thread in an uninterruptible system call cannot be stopped; it can only be abandoned. So each `Worker` has one daemon thread,
-gives it one call at a time, and whoever gave the call decides how long to wait and when to take a fresh Worker.
+gives it one call at a time, and whoever gave the call decides how long to wait and when to take a fresh Worker. A `Row` of calls has one
+worker as long as none of them is slow.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -16,8 +19,31 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Wait = "Callable[[threading.Event, float], bool]"
-"""How to wait for an event with a bound in seconds; `threading.Event.wait`, except in tests."""
+
+class Done:
+    """Whether a call is over: an Event that is set once, at a fraction of its cost. A round of collectors makes dozens."""
+
+    __slots__ = ("_is_set", "_lock")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Wake all who wait. Once only."""
+        self._is_set = True
+        self._lock.release()
+
+    def is_set(self) -> bool:
+        """Whether it is over."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> bool:
+        """Wait no longer than that; whether it is over."""
+        if not self._is_set and self._lock.acquire(timeout=max(0.0, seconds)):
+            self._lock.release()  # for the next one who waits
+        return self._is_set
 
 
 class Call(Generic[T]):
@@ -38,7 +64,7 @@ class Call(Generic[T]):
         self._monotonic = monotonic
         self._value: T | None = None
         self._error: BaseException | None = None
-        self.done = threading.Event()
+        self.done = Done()
         self.started = monotonic()
         self.finished: float | None = None
 
@@ -87,3 +113,85 @@ class Worker:
         while (call := self._calls.get()) is not None:
             call.perform()
             del call  # an idle thread keeps no result alive
+
+
+class _Turn:
+    """What one worker of a Row makes: the call that is under way, or was last, and whether the worker is left behind with it."""
+
+    __slots__ = ("call", "left")
+
+    def __init__(self) -> None:
+        self.call: Call[object] | None = None
+        self.left = False
+
+
+class Row:
+    """Calls that one worker makes one after the other, without anybody waiting for each of them: that would cost more than most of them do.
+
+    A call that has not returned after its time keeps that worker for itself, and a fresh one goes on with the others.
+
+    Args:
+        name: of the workers' threads.
+        wait: how to wait for the end of a call for some seconds.
+        monotonic: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        wait: Callable[[Done, float], bool] = Done.wait,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._wait = wait
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._worker: Worker | None = None
+
+    def run(self, begin: Callable[[], Call[T] | None], patience: float, until: float = math.inf) -> None:
+        """Make calls until there is none to begin any more; each has returned then, or was left behind.
+
+        Args:
+            begin: the next call, its time beginning now; None when there is none. One thread at a time asks.
+            patience: seconds that one call is waited for.
+            until: monotonic seconds at which none is waited for any longer.
+        """
+        left = True
+        while left and self._monotonic() < until:
+            turn = _Turn()
+            self._worker = self._worker or Worker(self._name, self._monotonic)
+            whole = self._worker.give(partial(self._all, turn, begin))
+            left = not self._waited(turn, whole, patience, until)
+            if left:
+                self.retire()
+
+    def _waited(self, turn: _Turn, whole: Call[None], patience: float, until: float) -> bool:
+        """Whether the worker made all calls; else it is left behind with one of them."""
+        now = self._monotonic()
+        due = min(now + patience, until)
+        while not self._wait(whole.done, due - now):
+            now = self._monotonic()
+            with self._lock:
+                begun = now if turn.call is None else turn.call.started
+                due = min(begun + patience, until)
+                turn.left = now >= due
+            if turn.left:
+                return False
+        return True
+
+    def _all(self, turn: _Turn, begin: Callable[[], Call[T] | None]) -> None:
+        """Runs in the worker's thread."""
+        while True:
+            with self._lock:
+                call = None if turn.left else begin()
+                if call is None:
+                    return
+                turn.call = call  # type: ignore[assignment]  # nobody looks at its value
+            call.perform()
+
+    def retire(self) -> None:
+        """End the worker once its call returns; the next run has a fresh one."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.retire()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stoker.errors import SourceError, UnavailableError
 from stoker.sources.mounts import Mounts
+from stoker.sources.process_states import ProcessStates
 from stoker.sources.procfs import MODES, CpuTimes, DiskCounts, NetworkCounts, Procfs
 from stoker.sources.pseudofile import read, read_raw
 from stoker.sources.sysfs import Sysfs
@@ -30,13 +31,13 @@ class Host:
     """The machine and its parts.
 
     Attributes:
-        procfs, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
+        procfs, processes, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
 
     Args:
         machine: where its files are.
         rootfs: in place of the machine's root.
         mounts: the gate to file systems.
-        read_file: gives a whole file of /proc or /sys, or raises OSError.
+        read_file: gives a whole file of /proc or /sys in place of the file system, or raises OSError.
         linux: whether this is Linux.
     """
 
@@ -46,14 +47,15 @@ class Host:
         *,
         rootfs: str | None = None,
         mounts: Mounts | None = None,
-        read_file: Callable[[str], bytes] = read_raw,
+        read_file: Callable[[str], bytes] | None = None,
         linux: bool = LINUX,
     ) -> None:
         self.machine = machine
         self.rootfs = machine.root if rootfs is None else rootfs
         self.linux = linux
         self.procfs = Procfs(machine.proc, read_file)
-        self.sysfs = Sysfs(machine.sys, read_file)
+        self.processes = ProcessStates(machine.proc)
+        self.sysfs = Sysfs(machine.sys, read_file or read_raw)
         self.mounts = mounts or Mounts(machine.proc, self.rootfs)
 
     def need_linux(self, what: str) -> None:

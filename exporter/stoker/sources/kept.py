@@ -7,15 +7,18 @@ so those are opened each time.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import time
 import weakref
 from typing import TYPE_CHECKING
-
-from stoker.sources.pseudofile import read_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Set as AbstractSet
+
+_PIECE = 1 << 10
+"""Bytes below which the kernel gives a file in one piece. Of a longer table it gives about a page at a time, however much is asked for."""
 
 
 class KeptFiles:
@@ -23,32 +26,39 @@ class KeptFiles:
 
     Args:
         root: the folder, usually /proc.
-        suffix: what follows a name, as `/stat` a process's number.
+        form: the file of a name, which stands in the place of each `*`.
         most: how many are kept open; more are opened each time.
         chunk: bytes that are read at once; what is larger takes more than one call.
-        read: gives a whole file that is not kept open, or raises OSError.
+        fresh: seconds for which what was read of a kept file is given again: several collectors ask for the same file in one round.
+        monotonic: seconds that never go back.
+        read: gives a whole file in place of the file system, or raises OSError; nothing is kept open then.
     """
 
     def __init__(
         self,
         root: str,
         *,
-        suffix: str = "",
+        form: str = "*",
         most: int = 64,
         chunk: int = 1 << 16,
-        read: Callable[[str], bytes] = read_raw,
+        fresh: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        read: Callable[[str], bytes] | None = None,
     ) -> None:
         self._root = root
-        self._read_raw = read
-        self._suffix = suffix
+        self._form = form
+        self._read = read
         self._most = most
         self._chunk = chunk
+        self._fresh = fresh
+        self._monotonic = monotonic
         self._open: dict[str, int] = {}
+        self._given: dict[str, tuple[float, bytes]] = {}
         self._pseudo: bool | None = None
         weakref.finalize(self, _close, self._open).atexit = False
 
     def read(self, name: str) -> bytes:
-        """The whole file as it is now.
+        """The whole file as it is now, or was `fresh` seconds ago.
 
         Raises:
             OSError: as the kernel said it.
@@ -56,13 +66,18 @@ class KeptFiles:
         descriptor = self._open.get(name)
         if descriptor is None:
             return self._first(name)
+        if self._fresh:
+            now = self._monotonic()
+            read_at, data = self._given.get(name, (-math.inf, b""))
+            if now - read_at < self._fresh:
+                return data
         try:
-            data = os.pread(descriptor, self._chunk, 0)
-            while len(data) >= self._chunk and (more := os.pread(descriptor, self._chunk, len(data))):
-                data += more
+            data = self._whole(descriptor)
         except OSError:
             self._drop(name)  # what it was of is gone; the name may be of something new
             return self._first(name)
+        if self._fresh:
+            self._given[name] = (now, data)
         return data
 
     def keep_only(self, names: AbstractSet[str]) -> None:
@@ -71,28 +86,42 @@ class KeptFiles:
             self._drop(name)
 
     def _first(self, name: str) -> bytes:
-        path = f"{self._root}/{name}{self._suffix}"
-        data = self._read_raw(path)
-        if len(self._open) < self._most and self._is_pseudo():
-            with contextlib.suppress(OSError):  # the next read says what is wrong
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                if self._open.setdefault(name, descriptor) != descriptor:
-                    os.close(descriptor)  # another thread was quicker
+        path = f"{self._root}/{self._form.replace('*', name)}"
+        if self._read is not None:
+            return self._read(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        kept = False
+        try:
+            data = self._whole(descriptor)
+            if self._pseudo is None:
+                self._pseudo = is_pseudo(self._root)
+            if self._pseudo and len(self._open) < self._most:
+                kept = self._open.setdefault(name, descriptor) == descriptor  # else another thread was quicker
+        finally:
+            if not kept:
+                os.close(descriptor)
+        return data
+
+    def _whole(self, descriptor: int) -> bytes:
+        data = os.pread(descriptor, self._chunk, 0)
+        if len(data) >= min(self._chunk, _PIECE):
+            while more := os.pread(descriptor, self._chunk, len(data)):
+                data += more
         return data
 
     def _drop(self, name: str) -> None:
+        self._given.pop(name, None)
         descriptor = self._open.pop(name, None)
         if descriptor is not None:
             os.close(descriptor)
 
-    def _is_pseudo(self) -> bool:
-        """Whether the kernel makes these files up: a file system without blocks."""
-        if self._pseudo is None:
-            try:
-                self._pseudo = os.statvfs(self._root).f_blocks == 0
-            except OSError:
-                self._pseudo = False
-        return self._pseudo
+
+def is_pseudo(folder: str) -> bool:
+    """Whether the kernel makes the files of a folder up: a file system without blocks."""
+    try:
+        return os.statvfs(folder).f_blocks == 0
+    except OSError:
+        return False
 
 
 def _close(descriptors: dict[str, int]) -> None:

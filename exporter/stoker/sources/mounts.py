@@ -1,7 +1,7 @@
 """The gate to mounted file systems: which there are, and how full each is, with a deadline on each.
 
-Asking for the size of a mount whose server is gone blocks in the kernel, beyond any signal. So mounts are asked in a thread that can be
-left behind. A mount whose call has not returned is skipped until it does: at most one thread is lost to each mount. Mounts of
+Asking for the size of a mount whose server is gone blocks in the kernel, beyond any signal. So mounts are asked in a thread, one for all of
+them, that is left behind with one that does not answer in time. A mount whose call has not returned is skipped until it does: at most one thread is lost to each mount. Mounts of
 block devices are asked first, so that a dead server costs them nothing.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-import threading
 import time
+from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import DeadlineError, SourceError
-from stoker.sources.deadline import Call, Worker
+from stoker.sources.deadline import Call, Done, Row
 from stoker.sources.pseudofile import parsing, read_always, read_raw
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Mounts:
         procfs: root of /proc; the mounts are those of process 1 where it may be read, since a sandboxed service sees others.
         rootfs: where the machine's root is from here; in a container that watches its host, not `/`.
         statvfs: the call that may hang.
-        wait: how to wait for an event for some seconds.
+        wait: how to wait for the end of a call for some seconds.
     """
 
     def __init__(
@@ -93,16 +94,15 @@ class Mounts:
         *,
         patience: Patience = Patience(),
         statvfs: Callable[[str], os.statvfs_result] = os.statvfs,
-        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        wait: Callable[[Done, float], bool] = Done.wait,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._procfs = procfs
         self._rootfs = rootfs.rstrip("/")
         self._patience = patience
         self._statvfs = statvfs
-        self._wait = wait
         self._monotonic = monotonic
-        self._worker: Worker | None = None
+        self._row = Row("mounts", wait=wait, monotonic=monotonic)
         self._running: dict[str, Call[Usage | None]] = {}
         self._parsed: tuple[bytes, list[Mount]] = (b"", [])
 
@@ -123,11 +123,23 @@ class Mounts:
 
     def usages(self, mounts: list[Mount]) -> dict[str, Usage | SourceError]:
         """Usage of each mount that has one, by mount point, or what was wrong; waits for all of them no longer than `patience`."""
-        found: dict[str, Usage | SourceError] = {}
+        self._running = {point: call for point, call in self._running.items() if not call.done.is_set()}
+        todo = deque(mount for mount in mounts if mount.mountpoint not in self._running)
         end = self._monotonic() + self._patience.together
+        calls: dict[str, Call[Usage | None]] = {}
+
+        def begin() -> Call[Usage | None] | None:
+            if not todo or self._monotonic() >= end:
+                return None
+            mount = todo.popleft()
+            call = calls[mount.mountpoint] = Call(partial(self._usage, mount), None, self._monotonic)
+            return call
+
+        self._row.run(begin, self._patience.each, end)
+        found: dict[str, Usage | SourceError] = {}
         for mount in mounts:
             try:
-                usage = self._ask(mount, end)
+                usage = self._result(mount, calls.get(mount.mountpoint))
             except OSError as error:
                 found[mount.mountpoint] = SourceError(error.strerror or str(error))
             except SourceError as error:
@@ -141,19 +153,12 @@ class Mounts:
         """Mount points whose call has not returned."""
         return sorted(point for point, call in self._running.items() if not call.done.is_set())
 
-    def _ask(self, mount: Mount, end: float) -> Usage | None:
-        before = self._running.get(mount.mountpoint)
-        if before is not None and not before.done.is_set():
-            raise DeadlineError("an earlier statvfs has not returned")
-        self._running.pop(mount.mountpoint, None)
-        seconds = min(self._patience.each, end - self._monotonic())
-        if seconds <= 0:
+    def _result(self, mount: Mount, call: Call[Usage | None] | None) -> Usage | None:
+        if call is None:
+            if mount.mountpoint in self._running:
+                raise DeadlineError("an earlier statvfs has not returned")
             raise DeadlineError(f"not asked: other mounts took {self._patience.together:g} s together")
-        self._worker = self._worker or Worker("mounts", self._monotonic)
-        call = self._worker.give(lambda: self._usage(mount))
-        if not self._wait(call.done, seconds):
-            self._worker.retire()
-            self._worker = None
+        if not call.done.is_set():
             self._running[mount.mountpoint] = call
             raise DeadlineError(f"statvfs did not return within {self._patience.each:g} s")
         return call.result()

@@ -10,11 +10,10 @@ import ctypes
 import errno
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import DeadlineError, SourceError, UnavailableError
-from stoker.sources.deadline import Call, Worker
+from stoker.sources.deadline import Call, Done, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +142,7 @@ class Drives:
         root: below which /dev is.
         seconds: how long to wait for one drive.
         read: the call that may hang.
-        wait: how to wait for an event for some seconds.
+        wait: how to wait for the end of a call for some seconds.
     """
 
     def __init__(
@@ -152,7 +151,7 @@ class Drives:
         *,
         seconds: float = 3.0,
         read: Callable[[str], bytes] = read_log,
-        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        wait: Callable[[Done, float], bool] = Done.wait,
     ) -> None:
         self._dev = f"{root.rstrip('/')}/dev"
         self._seconds = seconds

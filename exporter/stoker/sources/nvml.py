@@ -29,6 +29,7 @@ from stoker.sources.nvml_unwatched import Unwatched
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 from stoker.sources.processes import boot_id
+from stoker.sources.pseudofile import read_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -87,6 +88,7 @@ class NvmlGate:
     ) -> None:
         self.procfs = procfs
         self.process_user = process_user
+        self._version = f"{procfs}/driver/nvidia/version"
         self._clock = clock
         self._monotonic = monotonic
         self._env = dict(os.environ if env is None else env)
@@ -393,7 +395,9 @@ class NvmlGate:
 
     def _driver_token(self) -> object:
         """Something that changes when the driver is loaded, unloaded or replaced."""
+        if not os.access(self._version, os.F_OK):  # a question costs less than a read that fails
+            return None
         try:
-            return (self.procfs / "driver/nvidia/version").read_bytes()
+            return read_raw(self._version)
         except OSError:
             return None

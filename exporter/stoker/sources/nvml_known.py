@@ -58,8 +58,10 @@ class KnownGpus:
         """Note the GPUs that answered; forget those whose PCI address now answers with another uuid, and those long gone."""
         with self._lock:
             kept = self._gpus()
-            changed = dict(kept)
             there = list(live)
+            if not kept and not there:
+                return
+            changed = dict(kept)
             answering = {gpu.uuid for gpu in there}
             for gpu in there:
                 for uuid, row in kept.items():

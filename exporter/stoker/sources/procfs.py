@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import SourceError
-from stoker.sources.kept import KeptFiles, share_of_descriptors
-from stoker.sources.pseudofile import failure, parsing, read_raw
+from stoker.sources.kept import KeptFiles
+from stoker.sources.pseudofile import failure, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +20,9 @@ _TICK = 1 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _SECTOR = 512  # the kernel's unit of disk traffic, whatever the disk's own is
 _MEMORY = re.compile(rb"^(Mem\w+|Cached|Buffers|Swap\w+): +(\S+) kB$", re.MULTILINE)  # MemTotal:       24684092 kB
-_EVENTS = ("pswpin", "pswpout", "oom_kill")
-_FLAGS = 6
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD
-_START_TIME = 19  # index of starttime among the fields after the command; proc(5) counts it as field 22
+_EVENTS = (b"pswpin", b"pswpout", b"oom_kill")
+_FRESH = 0.05
+"""Seconds: a round of collectors asks for the same table several times, and /proc/stat of a large machine takes a millisecond."""
 
 
 class CpuTimes(NamedTuple):
@@ -68,26 +67,6 @@ class Stall(NamedTuple):
     seconds: float
 
 
-class Blocked(NamedTuple):
-    """A process in uninterruptible sleep.
-
-    Attributes:
-        pid: its number; with `start` (clock ticks after boot) it is unique in this boot.
-        switches: how often it was taken off a processor: the same number twice means that it did not run in between.
-    """
-
-    pid: int
-    start: int
-    switches: int
-
-
-class Processes(NamedTuple):
-    """How many processes are in which state (the kernel's letter), and those in `D`."""
-
-    states: dict[str, int]
-    blocked: list[Blocked]
-
-
 class Procfs:
     """Everything read from /proc itself.
 
@@ -99,11 +78,10 @@ class Procfs:
         read: gives a whole file that is not of a process, or raises OSError.
     """
 
-    def __init__(self, root: str = "/proc", read: Callable[[str], bytes] = read_raw) -> None:
+    def __init__(self, root: str = "/proc", read: Callable[[str], bytes] | None = None) -> None:
         self.root = root
-        self._files = KeptFiles(root, read=read)
-        self._processes = KeptFiles(root, suffix="/stat", most=share_of_descriptors(4), chunk=1024)
-        self._kernel: dict[str, bytes] = {}
+        self._files = KeptFiles(root, fresh=_FRESH, read=read)
+        self._memory: tuple[bytes, dict[str, int]] = (b"", {})
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -166,20 +144,22 @@ class Procfs:
     def memory(self) -> dict[str, int]:
         """What /proc/meminfo says of memory, caches, buffers and swap, in bytes."""
         with parsing(self._path("meminfo")):
-            rows = _MEMORY.findall(self._read_always("meminfo"))
-            return {name.decode(): int(size) * 1024 for name, size in rows}
+            data = self._read_always("meminfo")
+            if data is not self._memory[0]:  # what is asked for in the same round is the same
+                self._memory = (data, {name.decode(): int(size) * 1024 for name, size in _MEMORY.findall(data)})
+            return self._memory[1]
 
     def events(self) -> dict[str, int]:
         """What /proc/vmstat counts since boot of pages swapped in and out, and of processes killed for want of memory."""
         with parsing(self._path("vmstat")):
-            data = self._read("vmstat").decode()
+            data = b"\n" + self._read("vmstat")
             if not data.split(None, 2)[1].isdigit():
-                raise ValueError(data[:40])
+                raise ValueError(data[1:41].decode(errors="replace"))
             found = {}
             for name in _EVENTS:
-                at = f"\n{data}".find(f"\n{name} ")
+                at = data.find(b"\n%b " % name)
                 if at >= 0:
-                    found[name] = int(data[at + len(name) + 1 :].split(None, 1)[0])
+                    found[name.decode()] = int(data[at + len(name) + 1 :].split(None, 1)[0])
             return found
 
     def swapped(self) -> tuple[int, int]:
@@ -225,54 +205,3 @@ class Procfs:
                     received, sent, in_packets, out_packets, in_errors, out_errors, in_drops, out_drops
                 )
         return found
-
-    def processes(self, *, kernel: bool = True) -> Processes:
-        """State of every process that this user may see.
-
-        A process that ends while it is read is left out. Only the main thread's state is looked at: reading every
-        thread would cost a hundred times more on a machine that runs data loaders.
-
-        Args:
-            kernel: whether the kernel's own threads, thousands on a large machine, are looked at as well. Otherwise they are taken to be
-                as they were last, but for those that were blocked.
-        """
-        try:
-            names = set(filter(str.isdigit, os.listdir(self.root)))
-        except OSError as error:
-            raise SourceError(f"{self.root}: {error.strerror or error}") from error
-        if kernel:
-            self._kernel.clear()
-        idle = names & self._kernel.keys()
-        self._processes.keep_only(names - idle)
-        letters: dict[bytes, int] = {}
-        for name in idle:
-            letter = self._kernel[name]
-            letters[letter] = letters.get(letter, 0) + 1
-        blocked: list[Blocked] = []
-        with parsing(f"{self.root}/PID/stat"):
-            for name in names - idle:
-                try:
-                    data = self._processes.read(name)
-                except OSError:
-                    continue  # ended since the listing
-                # 812 (python (x)) D 1 812 ...: the command may hold brackets and spaces, so the last bracket ends it
-                end = data.rfind(b") ")
-                letter = data[end + 2 : end + 3]
-                letters[letter] = letters.get(letter, 0) + 1
-                if letter == b"D":
-                    start = int(data[end + 2 :].split()[_START_TIME])
-                    blocked.append(Blocked(int(name), start, self._switches(name)))
-                elif kernel and int(data[end + 2 :].split(None, 7)[_FLAGS]) & _KERNEL_THREAD:
-                    self._kernel[name] = letter
-        if not letters:  # not even ourselves
-            raise SourceError(f"{self.root}: no process can be seen")
-        return Processes({letter.decode(errors="replace"): count for letter, count in letters.items()}, blocked)
-
-    def _switches(self, pid: str) -> int:
-        """Context switches of a process, 0 when it does not say."""
-        try:
-            lines = read_raw(self._path(f"{pid}/status")).splitlines()
-        except OSError:
-            return 0
-        # the last two lines: `voluntary_ctxt_switches: 150` and `nonvoluntary_ctxt_switches: 545`
-        return sum(int(line.split()[1]) for line in lines if b"voluntary_ctxt_switches:" in line)
