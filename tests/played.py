@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stoker.documents import duration_text, write_yaml
-from stoker.generate.rule_tests import evaluation
 from stoker.sources import programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 TARGET = {"job": "stoker", "cluster": "c1", "instance": "node1:9838"}
 """The labels that a scrape adds."""
 FIRING = 'ALERTS{alertstate="firing"}'
 """Asks for every alert that fires."""
+_RULES = Path(__file__).resolve().parents[1] / "rules"
 _SAMPLE = re.compile(r"\{([^{}]*)\} ([^\s,]+)")
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:]\w*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)\Z")
+
+
+def rules(domain: str) -> dict[str, str]:
+    """The files that users load for a domain, by name."""
+    return {f"{kind}-{domain}.yml": (_RULES / kind / f"{domain}.yml").read_text() for kind in ("recording", "alerts")}
 
 
 def read(page: str) -> dict[str, str]:
@@ -45,7 +52,7 @@ def input_series(pages: Sequence[str]) -> list[dict[str, str]]:
 def ask(
     folder: Path, rules: Mapping[str, str], pages: Sequence[str], every: float, *questions: str
 ) -> list[list[tuple[dict[str, str], float]]]:
-    """What each question gives at the last of these pages, as labels and value, with the shipped rules evaluated.
+    """What each question gives at the last of these pages, as labels and value, with the shipped rules evaluated at each.
 
     Args:
         folder: where promtool works.
@@ -65,7 +72,7 @@ def ask(
         "input_series": input_series(pages),
         "promql_expr_test": asked,
     }
-    document = {"rule_files": list(rules), "evaluation_interval": evaluation([test]), "tests": [test]}
+    document = {"rule_files": list(rules), "evaluation_interval": duration_text(every), "tests": [test]}
     (folder / "played.yml").write_text(write_yaml(document), encoding="utf-8")
     done = programs.run("promtool", ["test", "rules", "played.yml"], cwd=folder)
     got = re.findall(r"^\s*got: ?(.*)$", done.output, re.MULTILINE)
@@ -77,6 +84,20 @@ def firing(folder: Path, rules: Mapping[str, str], pages: Sequence[str], every: 
     """The labels of the alerts that fire at the last of these pages; see `ask`."""
     (found,) = ask(folder, rules, pages, every, FIRING)
     return [labels for labels, _ in found]
+
+
+def parsed(folder: Path, *texts: tuple[int, str]) -> list[str]:
+    """What the exporter's reading of a kernel's log leaves behind after each text, which comes at this minute of promtool's time."""
+    pages = []
+    log = folder / "kern.log"
+    with log.open("a") as kernel:
+        for minute, text in texts:
+            for line in text.splitlines():
+                kernel.write(f"1970-01-01T00:{minute:02d}:00+00:00 node1 kernel: [ {60 * minute}.500000] {line}\n")
+            kernel.flush()
+            command = [sys.executable, "-m", "stoker", "parse", str(log), "--format", "openmetrics"]
+            pages.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout)
+    return pages
 
 
 def _labels(text: str) -> dict[str, str]:

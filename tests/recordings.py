@@ -42,7 +42,8 @@ NAMES = ("eight-gpus.tar.gz", "mig", "degraded-link", "lost-gpu")
 _VOLATILE = (own.COLLECTOR_DURATION, own.COLLECTOR_LAST_SUCCESS, UNWATCHED)
 BEGUN = 1_800_000_000.0
 _GIB = 1 << 30
-_GROUP = "fs/cgroup/system.slice/stoker.service"
+GROUP = "fs/cgroup/system.slice/stoker.service"
+"""The control group of Stoker itself, below /sys."""
 _STAT = "cpu  {0} 0 400 {1} 50 0 10 0 0 0\ncpu0 {0} 0 400 {1} 50 0 10 0 0 0\nintr 1\nctxt 5\nbtime 1799990000\n"
 POD = "22fd933a-ee61-46bd-93ae-ebace73c1160"
 PROC = {
@@ -96,12 +97,12 @@ SYS = {
     "devices/system/cpu/cpu0/topology/physical_package_id": "0\n",
     "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "4\n",
     "devices/system/cpu/cpu0/thermal_throttle/package_throttle_total_time_ms": "1500\n",
-    f"{_GROUP}/memory.max": f"{4 * _GIB}\n",
-    f"{_GROUP}/memory.current": f"{3 * _GIB}\n",
-    f"{_GROUP}/memory.stat": f"anon 5\ninactive_file {_GIB}\n",
-    f"{_GROUP}/memory.events": "oom 3\noom_kill 2\n",
-    f"{_GROUP}/cpu.max": "250000 100000\n",
-    f"{_GROUP}/cpu.stat": "nr_throttled 4\nthrottled_usec 1500000\n",
+    f"{GROUP}/memory.max": f"{4 * _GIB}\n",
+    f"{GROUP}/memory.current": f"{3 * _GIB}\n",
+    f"{GROUP}/memory.stat": f"anon 5\ninactive_file {_GIB}\n",
+    f"{GROUP}/memory.events": "oom 3\noom_kill 2\n",
+    f"{GROUP}/cpu.max": "250000 100000\n",
+    f"{GROUP}/cpu.stat": "nr_throttled 4\nthrottled_usec 1500000\n",
 }
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,18 +15,13 @@ from stoker.spec.pack import load_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gpus import GpuBench
 
-ROOT = Path(__file__).resolve().parents[1]
 GIB = 1 << 30
+RULES = played.rules("gpu")
 FIRST = {"gpu": "0", "uuid": simulator.uuid_of(0)}
-
-
-@cache
-def rules() -> dict[str, str]:
-    """The files that users load."""
-    return {f"{kind}-gpu.yml": (ROOT / f"rules/{kind}/gpu.yml").read_text() for kind in ("recording", "alerts")}
 
 
 @cache
@@ -154,12 +146,12 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
     bench.change()
     pages = [page(bench)]
     before = [pages[0]] * 15
-    assert played.firing(tmp_path, rules(), before, 60) == []
+    assert played.firing(tmp_path, RULES, before, 60) == []
     for minute in range(minutes):
         play(bench.machine, minute)
         bench.change()
         pages.append(page(bench))
-    fires, states = played.ask(tmp_path, rules(), [*before, *pages[1:]], 60, played.FIRING, "gpu:stoker_gpu_up:state")
+    fires, states = played.ask(tmp_path, RULES, [*before, *pages[1:]], 60, played.FIRING, "gpu:stoker_gpu_up:state")
     found = [each for each, _ in fires]
     named = [each for each in found if each["alertname"] == alert]
     assert [{label: each.get(label) for label in labels} for each in named] == [labels], found
@@ -180,36 +172,25 @@ def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(
         device.hangs("nvmlDeviceGetMemoryInfo")
     bench.change()
     pages += [page(bench) for _ in range(4)]
-    found = [each for each in played.firing(tmp_path, rules(), pages, 60) if each["alertname"] == "GpuDown"]
+    found = [each for each in played.firing(tmp_path, RULES, pages, 60) if each["alertname"] == "GpuDown"]
     assert sorted((each["gpu"], each["uuid"]) for each in found) == [
         (str(index), simulator.uuid_of(index)) for index in (1, 2, 3)
     ]
 
 
-def _parsed(folder: Path, *lines: tuple[int, str]) -> list[str]:
-    """What the exporter's reading of a kernel's log leaves behind after each line, which comes at this minute of an hour.
-
-    Without the times of the events: promtool's own time begins in 1970.
-    """
-    pages = []
-    log = folder / "kern.log"
-    with log.open("a") as kernel:
-        for minute, line in lines:
-            kernel.write(f"Nov 28 16:{minute:02d}:00 node1 kernel: [ {60 * minute}.500000] {line}\n")
-            kernel.flush()
-            command = [sys.executable, "-m", "stoker", "parse", str(log), "--format", "openmetrics"]
-            page = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
-            pages.append("\n".join(row for row in page.splitlines() if "_last_timestamp_seconds" not in row))
-    return pages
+def _counted(folder: Path, *texts: tuple[int, str]) -> list[str]:
+    """What `played.parsed` gives, without the times of the events: what the rules see of the counters alone."""
+    pages = played.parsed(folder, *texts)
+    return ["\n".join(row for row in page.splitlines() if "_last_timestamp_seconds" not in row) for page in pages]
 
 
 @pytest.mark.parametrize("alert", _KERNEL)
 def test_a_line_of_the_kernel_raises_its_alert(alert: str, tmp_path: Path) -> None:
     line, label, code = _KERNEL[alert]
-    pages = _parsed(tmp_path, (7, line), (18, line))
+    pages = _counted(tmp_path, (7, line), (18, line))
     before = [pages[0]] * 5
-    assert played.firing(tmp_path, rules(), before, 60) == []
-    found = played.firing(tmp_path, rules(), [*before, pages[1], pages[1]], 60)
+    assert played.firing(tmp_path, RULES, before, 60) == []
+    found = played.firing(tmp_path, RULES, [*before, pages[1], pages[1]], 60)
     assert [(each["alertname"], each[label]) for each in found] == [(alert, code)]
 
 
@@ -217,10 +198,10 @@ def test_a_line_of_the_kernel_raises_its_alert(alert: str, tmp_path: Path) -> No
 def test_a_gpu_that_falls_off_the_bus_again_raises_the_alert_again(again: str, tmp_path: Path) -> None:
     """Eleven minutes later, when the alert of the first time has ended, with few lines of the kernel between."""
     words = "has fallen off the bus."
-    pages = _parsed(tmp_path, (7, f"NVRM: GPU 0000:11:00.0: GPU {words}"), (18, f"NVRM: {again} {words}"))
+    pages = _counted(tmp_path, (7, f"NVRM: GPU 0000:11:00.0: GPU {words}"), (18, f"NVRM: {again} {words}"))
     before = [pages[0]] * 11
-    assert played.firing(tmp_path, rules(), before, 60) == []
-    found = played.firing(tmp_path, rules(), [*before, pages[1]], 60)
+    assert played.firing(tmp_path, RULES, before, 60) == []
+    found = played.firing(tmp_path, RULES, [*before, pages[1]], 60)
     assert [(each["alertname"], each["uuid"]) for each in found] == [("GpuXidCritical", "pci:0000:11:00")]
 
 

@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 
 
 _RUNS = "runs"
+"""The source of what runs under `stoker run`."""
 _SHARE = 0.85
 """Of a collector's deadline that a look at GPUs may take, so that it is over before the deadline is."""
-"""The source of what runs under `stoker run`."""
 
 
 class Part(Protocol):

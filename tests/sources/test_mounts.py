@@ -95,10 +95,16 @@ def test_names_with_blanks_are_read_as_they_are() -> None:
 
 
 def test_read_only_is_what_the_file_system_says_and_not_a_sandbox_around_us() -> None:
-    text = "27 1 254:0 / / ro,relatime - ext4 /dev/vda rw\n" + mount(
-        "/failed", device="/dev/sdb", options="ro,errors=remount-ro"
+    said = {
+        "b": "ro,errors=remount-ro",
+        "c": "rw,errors=remount-ro",
+        "d": "rw,errors=remount-ro,emergency_ro",
+        "e": "rw,shutdown",
+    }
+    text = "27 1 254:0 / / ro,relatime - ext4 /dev/vda rw\n" + "".join(
+        mount(f"/{name}", device=f"/dev/sd{name}", options=options) for name, options in said.items()
     )
-    assert [one.readonly for one in parse(text)] == [False, True]
+    assert [one.readonly for one in parse(text)] == [False, True, False, True, True]
 
 
 def test_a_line_in_another_form_is_a_failure_that_names_the_file(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ _HIDDEN = re.compile(
 )
 """Places where container runtimes and the session mount the same storage over and over: thousands of series, nothing new."""
 
+_UNWRITABLE = frozenset({"ro", "emergency_ro", "shutdown"})
+"""Options of a file system that nothing can be written to. Since Linux 6.15 ext4 says `emergency_ro` and not `ro` when it has found an
+error in itself, and `shutdown` when it was forced down."""
+
 _ESCAPED = re.compile(r"\\([0-7]{3})")  # /mnt/my\040disk
 
 
@@ -196,7 +200,7 @@ def parse(text: str) -> list[Mount]:
         found.pop(mountpoint, None)  # the later one hides the earlier
         if fstype in _PSEUDO or _HIDDEN.match(mountpoint) or (fstype == "overlay" and mountpoint != "/"):
             continue  # an overlay is a container's view of storage that is listed by itself; `/` is all that a container has
-        readonly = "ro" in options[-1].split(",") if options else False
+        readonly = bool(options) and not _UNWRITABLE.isdisjoint(options[-1].split(","))
         found[mountpoint] = Mount(_unescaped(device), mountpoint, fstype, readonly, fields[3] != "/")
     return sorted(found.values(), key=lambda mount: (not mount.device.startswith("/dev/"), mount.mountpoint))
 
