@@ -32,7 +32,8 @@ _BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
 _ESCAPED = r"\x5c[^nr\x0a\x0d\x08]|std(?:out|err) P[ \x3a]|(?:[^n]|[^\x5c]n)\x22,\x22stream\x22\x3a"
 # two records on one line: a rank's after another's, a logger's after a progress bar
 _GLUED = r"[^\x0a\x0d\x08]\x5brank|it\x2fs|s\x2fit"
-_CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]"
+# what `cleaned` takes away or replaces: control characters, and wide punctuation
+_CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]|\xef\xbc[\x85\x88\x89\x8c\x9a\x9d]"
 
 
 class Hits(NamedTuple):
@@ -43,7 +44,7 @@ class Hits(NamedTuple):
             number that of the expression, `Scanner.glued` (there may be two records on the line) or `Scanner.escaped`: the block may not show what the line says (a backslash in a JSON text,
             a piece of a line).
         blanks: offsets behind lines of nothing but blanks, in order.
-        clean: whether there are no control characters in the block.
+        clean: whether there are no control characters and no wide punctuation in the block.
     """
 
     found: list[int]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from stoker.logs.finding import Keys
     from stoker.logs.lines import Line
 
-# 'loss': 0.7139   'loss': '0.7139'   "loss": 7.1e-1   'loss': tensor(0.7139)   'grad_norm': nan
+# 'loss': 0.7139   'loss': '0.7139'   "loss": 7.1e-1   'loss': tensor(0.7139)   'loss': np.float64(0.7139)   'grad_norm': nan
 _PAIR = re.compile(
-    r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, device='[^']*')?\)?\s*(?=[,}])"""
+    r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\(|(?:np\.)?float(?:16|32|64)\(|Array\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, (?:device='[^']*'|dtype=[\w.]+))*\)?\s*(?=[,}])"""
 )
 _START = re.compile(r"\{\s*['\"]")
 # "val": {"loss": 0.6}
@@ -118,8 +118,8 @@ _BAR = re.compile(r"^\s*\d{1,3}%\|[^|]*\|\s*(\d+)/(\d+)\s*\[")
 _TOTAL = re.compile(r"Total optimization steps\s*=\s*([\d,]+)")
 _TABLE = re.compile(r"\*{5} (train|eval|test|predict) metrics \*{5}")
 _ROW = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$")
-# what `train()` prints last, whether it took all its steps or stopped early
-_ENDED = re.compile(r"""['"]train_runtime['"]\s*:""")
+# what `train()` prints last, whether it took all its steps or stopped early; with the count of tokens each report says it, too
+_ENDED = re.compile(r"""^(?!.*['"]loss['"]\s*:).*['"]train_runtime['"]\s*:""")
 # ms-swift
 _PLANNED = re.compile(r"""['"]global_step/max_steps['"]\s*:\s*['"](\d+)/(\d+)['"]""")
 _SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
@@ -232,8 +232,11 @@ class TrainerReader(DictReader):
         return [finding] if finding is not None else []
 
     def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
-        if "train_runtime" in numbers and (name == "train_loss" or name not in self._keys.metrics):
-            return None  # the mean over the whole training
+        if "train_runtime" in numbers:
+            if name == "train_runtime":
+                return None
+            if "loss" not in numbers and (name == "train_loss" or name not in self._keys.metrics):
+                return None  # the mean over the whole training
         return super()._number(name, text, line, numbers, evaluated=evaluated)
 
 

@@ -28,13 +28,15 @@ _POSTFIX = re.compile(rf", ([A-Za-z_][\w/.\-]*)=({_NUMBER})(?=[,\]\s]|$)")
 # Epoch 0, global step 10: 'val_loss' reached 1.21801 (best 1.21801), saving model to '/ckpt/epoch=0-step=10.ckpt' as top 2
 _SAVED = re.compile(r"^Epoch (\d+), global step (\d+): .*saving model to '")
 _REACHED = re.compile(rf"'([A-Za-z_][\w/.\-]*)' reached ({_NUMBER})")
+# `Trainer.fit` stopped: `max_epochs=5` reached.
+_ENDED = re.compile(r"^`Trainer\.fit` stopped: `max_(?:epochs|steps)=\d+` reached\.\s*$")
 _NOT = {"v_num"}
 
 
 class LightningReader:
-    """Bars with tqdm or Rich, the tables of `validate` and `test`, and checkpoints."""
+    """Bars with tqdm or Rich, the tables of `validate` and `test`, checkpoints, and the end."""
 
-    literals: ClassVar[tuple[str, ...]] = ("Epoch ", " metric ")
+    literals: ClassVar[tuple[str, ...]] = ("Epoch ", " metric ", "`Trainer.fit` stopped")
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -77,7 +79,8 @@ class LightningReader:
         if _TABLE.search(text):
             self._table = True
             return []
-        return None
+        ended = Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number)
+        return [ended] if _ENDED.match(text) else None
 
     def _epoch(self, match: re.Match[str], line: int) -> list[Finding]:
         epoch, done, total = int(match["epoch"]), int(match["done"]), int(match["total"])

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from stoker.logs.lines import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,7 +40,11 @@ _WRAPPED = re.compile(
     r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
 ).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
-_INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]{0,2}(?P<rank>\d{1,6})[\])]")
+# [Rank 3/8] step 20   rank=3 step=20   Rank 3: Epoch 1
+_INSIDE = re.compile(
+    r"[\[(](?:RANK|Rank|rank)[ :=]{0,2}(?P<rank>\d{1,6})(?:/\d{1,6})?[\])]"
+    r"|^ {0,8}(?:RANK|Rank|rank)[ :=]{1,2}(?P<first>\d{1,6})(?:/\d{1,6})?(?: ?[:|,;\-])? {1,4}(?=(?:[Gg]lobal )?(?:[Ss]tep|[Ee]poch|[Ii]ter)|STEP|EPOCH|ITER)"
+)
 _WITHIN = 120
 # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
 _GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
@@ -72,7 +78,7 @@ def unwrap(text: str) -> tuple[str, str]:
             if not _WRAPPED(text):
                 break
     if not rank and ("ank" in text or "ANK" in text) and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
-        rank = inside["rank"]
+        rank = inside["rank"] or inside["first"]
     return (str(int(rank)) if rank else ""), text
 
 
@@ -107,4 +113,4 @@ def messages(text: str) -> Iterator[str]:
     for key in (message, *_FAILURES):
         value = record.get(key)
         if isinstance(value, str):
-            yield from (line for line in re.split(r"[\r\n]+", value) if line.strip())
+            yield from (plain(line) for line in re.split(r"[\r\n]+", value) if line.strip())
