@@ -117,7 +117,9 @@ class DictReader:
 _BAR = re.compile(r"^\s*\d{1,3}%\|[^|]*\|\s*(\d+)/(\d+)\s*\[")
 _TOTAL = re.compile(r"Total optimization steps\s*=\s*([\d,]+)")
 _TABLE = re.compile(r"\*{5} (train|eval|test|predict) metrics \*{5}")
-_ROW = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$")
+# before version 4, and in scripts of that time; its numbers are those of an evaluation by whatever name
+_RESULTS = re.compile(r"\*{5} (?:Eval|Test|Evaluation) results\b[^*]{0,60}\*{5}")
+_ROW = re.compile(r"(?:^|[-:|>\]])\s+(\w+)\s+=\s+(\S+)\s*$")
 # what `train()` prints last, whether it took all its steps or stopped early; with the count of tokens each report says it, too
 _ENDED = re.compile(r"""^(?!.*['"]loss['"]\s*:).*['"]train_runtime['"]\s*:""")
 # ms-swift
@@ -139,6 +141,9 @@ class TrainerReader(DictReader):
         "%|",
         "Total optimization steps",
         "metrics *****",
+        "Eval results",
+        "Test results",
+        "Evaluation results",
         "Saving model",
     )
 
@@ -148,6 +153,7 @@ class TrainerReader(DictReader):
         self._total = 0
         self._step = -1
         self._in_table = False
+        self._evaluated = False
         self._speaks = False
         self._writing = True
 
@@ -159,7 +165,7 @@ class TrainerReader(DictReader):
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:
         """See Reader."""
         if self._in_table:
-            if row := _ROW.match(text):
+            if row := _ROW.search(text):
                 return self._row(row[1], row[2], line.number)
             self._in_table = False
         if bar := _BAR.match(text):
@@ -172,7 +178,8 @@ class TrainerReader(DictReader):
             return found
         if bar is not None and (progress := self._progress(line.number)) is not None:
             return progress
-        if _TABLE.search(text):
+        self._evaluated = _RESULTS.search(text) is not None
+        if self._evaluated or _TABLE.search(text):
             self._in_table = True
             return []
         if planned := _TOTAL.search(text):
@@ -225,6 +232,8 @@ class TrainerReader(DictReader):
     def _row(self, name: str, text: str, line: int) -> list[Finding]:
         if name.startswith("train_"):
             return []
+        if self._evaluated and name not in ("epoch", "step", "global_step") and not name.startswith(_EVAL):
+            name = f"eval_{name}"
         try:
             finding = self._number(name, text, line, {}, evaluated=name != "epoch")
         except ValueError:
