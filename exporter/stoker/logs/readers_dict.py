@@ -24,7 +24,7 @@ _NEAR = 30
 _GOES_ON = re.compile(r"(?<![<\d.?/(\[])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
 # hparams: {"lr": 0.1, "loss": 0.5}: what was asked for, not what was measured
 _ASKED = re.compile(
-    r"(?i:\b(?:hparams|hyper-?param\w*|config\w*|cfg|args|arguments|settings|param\w*|kwargs|prompt|response|output|example))\W{0,4}$"
+    r"(?i:\b(?:hparams|hyper-?param\w*|config\w*|cfg|args|arguments|settings|param\w*|kwargs|defaults?|expected|assert|prompt|response|output|example))\W{0,4}$"
 )
 _MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
 _STEPS = ("stoker_train_step", "stoker_train_steps")

@@ -55,6 +55,8 @@ _DATA = frozenset(
     {"prompt", "role", "messages", "conversations", "completion", "completions", "instruction", "response"}
 )
 """Keys of a conversation or a training example, whose texts are anybody's."""
+_LOGGED = frozenset({"level", "levelname", "severity", "record", "logger", "time", "timestamp", "ts", "@timestamp"})
+"""Keys of a log's record, of which one stands beside a message that is called text."""
 _FAILURES = ("error", "err", "exception", "exc_info", "stack", "traceback")
 # time=2026-01-23T06:33:37Z level=ERROR msg="text with \"quotes\"" error="text"
 _LOGFMT = re.compile(r"^[\w.]+=\S+ ")
@@ -107,7 +109,7 @@ def messages(text: str) -> Iterator[str]:
         return
     if not isinstance(record, dict) or not _DATA.isdisjoint(record):
         return
-    if record.keys() == {"text"}:
+    if "text" in record and _LOGGED.isdisjoint(record):
         return  # a line of a data set
     message = next((key for key in _MESSAGES if isinstance(record.get(key), str)), "")
     for key in (message, *_FAILURES):
