@@ -46,8 +46,11 @@ _INSIDE = re.compile(
     r"|^ {0,8}(?:RANK|Rank|rank)[ :=]{1,2}(?P<first>\d{1,6})(?:/\d{1,6})?(?: ?[:|,;\-])? {1,4}(?=(?:[Gg]lobal )?(?:[Ss]tep|[Ee]poch|[Ii]ter)|STEP|EPOCH|ITER)"
 )
 _WITHIN = 120
-# ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
-_GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
+_GLUED = re.compile(
+    r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
+    r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
+    r"|(?<=[0-9A-Za-z}%])(?=20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
+)
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
 _MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m")
@@ -85,11 +88,11 @@ def unwrap(text: str) -> tuple[str, str]:
 
 
 def unglue(text: str) -> list[str] | None:
-    """The records of a line onto which two ranks, or a progress bar and a logger, wrote without a line end between them.
+    """The records of a line onto which two ranks or processes, or a progress bar and a logger, wrote without a line end between them.
 
     None for the usual line, which is one record. A bar comes last: its postfix only says again what the logger says better.
     """
-    if text.find("[rank", 1) > 0:
+    if _GLUED.search(text, 1) is not None:
         return _GLUED.split(text)
     if "it/s" in text or "s/it" in text:
         return _AFTER_BAR.split(text, 1)[::-1]
