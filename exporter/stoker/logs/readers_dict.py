@@ -28,6 +28,7 @@ _ASKED = re.compile(
 )
 _MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
 _STEPS = ("stoker_train_step", "stoker_train_steps")
+_LABELS = ("rank", "global_rank", "local_rank", "world_size")
 _EVAL = ("eval_", "test_", "val_", "valid_", "eval/")
 _NOT_EVAL = (
     "runtime",
@@ -104,6 +105,8 @@ class DictReader:
 
     def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
         del numbers
+        if name in _LABELS:
+            return None
         if name.startswith(_EVAL):
             if _bare(name).startswith(_NOT_EVAL):
                 return None

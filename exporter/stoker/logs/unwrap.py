@@ -46,6 +46,8 @@ _INSIDE = re.compile(
     r"|^ {0,8}(?:RANK|Rank|rank)[ :=]{1,2}(?P<first>\d{1,6})(?:/\d{1,6})?(?: ?[:|,;\-])? {1,4}(?=(?:[Gg]lobal )?(?:[Ss]tep|[Ee]poch|[Ii]ter)|STEP|EPOCH|ITER)"
 )
 _WITHIN = 120
+# a JSON line of a rank:  {"rank": 3, "step": 20}
+_FIELD = re.compile(r'"(?:global_)?rank": ?"?(?P<rank>\d{1,6})"?[,}]')
 _GLUED = re.compile(
     r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
     r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
@@ -84,6 +86,8 @@ def unwrap(text: str) -> tuple[str, str]:
                 break
     if not rank and ("ank" in text or "ANK" in text) and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
         rank = inside["rank"] or inside["first"]
+    if not rank and text.startswith("{") and 'rank":' in text and (field := _FIELD.search(text)) is not None:
+        rank = field["rank"]
     return (str(int(rank)) if rank else ""), text
 
 
