@@ -105,13 +105,14 @@ class Incidents:
         A weak one is new only when nothing failed before.
         """
         told, detail = False, detail[:_DETAIL]
+        same = (kind, *_DIES_OF.get(kind, ()))
         for (known, who, what), when in list(self._seen.items()):
             ago = self.lines - when
             if ago > _AFTER:
                 del self._seen[known, who, what]
             elif weak or (
                 ago <= _ECHO
-                and (known == kind or known in _DIES_OF.get(kind, ()))
+                and known in same
                 and (who == rank or not rank or not who)
                 and (what == detail or not what or not detail)
             ):

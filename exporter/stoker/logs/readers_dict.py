@@ -176,7 +176,7 @@ class TrainerReader(DictReader):
         found = super().read(line, text, rank)
         if found is not None:
             found = self._stepped(found, line.number, text)
-            if _ENDED.search(text):
+            if "train_runtime" in text and _ENDED.search(text):
                 found.append(Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number))
             return found
         if bar is not None and (progress := self._progress(line.number)) is not None:
