@@ -18,6 +18,7 @@ _ENDS = re.compile(rb"\n|[\r\x08]")
 # colon, comma, equals sign, brackets and per cent as a Chinese keyboard types them
 _WIDE = {"\uff1a": ":", "\uff0c": ", ", "\uff1d": "=", "\uff08": "(", "\uff09": ")", "\uff05": "%"}
 _WIDE_TEXT = str.maketrans(_WIDE)
+_ANY_WIDE = re.compile(f"[{''.join(_WIDE)}]")
 
 
 class Line(NamedTuple):
@@ -117,7 +118,7 @@ class Splitter:
 
 def plain(text: str) -> str:
     """The text without colours and control characters, and with narrow punctuation."""
-    if not text.isascii():
+    if not text.isascii() and _ANY_WIDE.search(text) is not None:
         text = text.translate(_WIDE_TEXT)
     return text if text.isprintable() else _ESCAPES.sub("", text)
 
