@@ -52,7 +52,7 @@ def test_a_longer_plan_takes_completion_back() -> None:
 def test_at_most_one_status_holds() -> None:
     finish = Finish()
     finish.end("cancelled", 1)
-    finish.end("failed", 2)
+    finish.end("failed", 200)
     assert finish.status == "failed"
     finish.end("nonsense", 3)
     assert finish.status == "failed"
@@ -93,3 +93,12 @@ def test_a_state_without_the_time_of_the_event_takes_that_of_the_reading() -> No
     finish = Finish()
     finish.restore({"status": "failed", "at": 7, "planned": None, "step": 3})
     assert finish.when == 7
+
+
+def test_what_was_cancelled_dies_of_it_and_has_not_failed() -> None:
+    finish = Finish()
+    finish.end("cancelled", 100)
+    finish.end("failed", 140)
+    assert (finish.status, finish.at) == ("cancelled", 100)
+    finish.end("failed", 221)
+    assert (finish.status, finish.at) == ("failed", 221)

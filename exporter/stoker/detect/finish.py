@@ -11,6 +11,9 @@ STATUSES = ("completed", "failed", "cancelled")
 _UNLESS = {"nonzero": ("cancelled",), "lost": ("completed", "cancelled")}
 """An exit code above 0, and a run that ended unseen, have failed unless the log itself has said better why."""
 
+_AFTERMATH = 120.0
+"""Seconds within which what was cancelled dies of it: Slurm's launcher tells of killed tasks half a minute later."""
+
 
 class Finish:
     """At most one status holds; reaching the planned steps is `completed`, the first step after any end takes it back.
@@ -55,8 +58,12 @@ class Finish:
         """The log, or whoever started the run, says that it has ended; `nonzero` and `lost` are no statuses, see _UNLESS."""
         if status in _UNLESS:
             status = self.status if self.status in _UNLESS[status] else "failed"
+        when = now if when is None else when
+        cancelled = self.when if self.status == "cancelled" else None
+        if status == "failed" and cancelled is not None and when - cancelled <= _AFTERMATH:
+            return
         if status in STATUSES and status != self.status:
-            self.status, self.at, self.when = status, now, now if when is None else when
+            self.status, self.at, self.when = status, now, when
 
     def state(self) -> dict[str, Any]:
         """As plain values."""

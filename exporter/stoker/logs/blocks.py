@@ -30,9 +30,13 @@ _ENDS = r"[\x0a\x0d\x08]"
 _BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
 # an escape in a JSON text; a piece of a line, as CRI and Docker write them
 _ESCAPED = r"\x5c[^nr\x0a\x0d\x08]|std(?:out|err) P[ \x3a]|(?:[^n]|[^\x5c]n)\x22,\x22stream\x22\x3a"
-# two records on one line: a rank's after another's, a logger's after a progress bar
-_GLUED = r"[^\x0a\x0d\x08]\x5brank|it\x2fs|s\x2fit"
-_CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]"
+# two records on one line: a rank's or a process's after another's, one that begins with a time, a logger's after a progress bar
+_GLUED = (
+    r"[^\x0a\x0d\x08]\x5brank|it\x2fs|s\x2fit|[^\x0a\x0d\x08\x09\x20\x28\x5b\x22\x27\x3d]\x28[A-Za-z_][^\x28\x29\x0a\x0d\x08]{0,80} pid=[0-9]"
+    r"|[0-9A-Za-z\x7d%]20[0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:"
+)
+# what `cleaned` takes away or replaces: control characters, and wide punctuation
+_CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]|\xef\xbc[\x85\x88\x89\x8c\x9a\x9d]"
 
 
 class Hits(NamedTuple):
@@ -43,7 +47,7 @@ class Hits(NamedTuple):
             number that of the expression, `Scanner.glued` (there may be two records on the line) or `Scanner.escaped`: the block may not show what the line says (a backslash in a JSON text,
             a piece of a line).
         blanks: offsets behind lines of nothing but blanks, in order.
-        clean: whether there are no control characters in the block.
+        clean: whether there are no control characters and no wide punctuation in the block.
     """
 
     found: list[int]

@@ -63,6 +63,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("timeout", re.compile(r"TimeoutError|TimeoutExpired|DeadlineExceeded|timed out", re.IGNORECASE)),
 )
+_DIES_OF = {"killed": ("timeout", "preempted")}
+"""Kinds that follow from others: a job that has run out of its time is killed then."""
 _AMOUNT = re.compile(r"(?:allocate|allocating)\D{0,40}?([0-9.]+ ?[KMGT]?i?B?)", re.IGNORECASE)
 _AFTERMATH = re.compile(r"Connection (?:closed|reset) by peer|remote process exited or there was a network error")
 
@@ -103,13 +105,14 @@ class Incidents:
         A weak one is new only when nothing failed before.
         """
         told, detail = False, detail[:_DETAIL]
+        same = (kind, *_DIES_OF.get(kind, ()))
         for (known, who, what), when in list(self._seen.items()):
             ago = self.lines - when
             if ago > _AFTER:
                 del self._seen[known, who, what]
             elif weak or (
                 ago <= _ECHO
-                and known == kind
+                and known in same
                 and (who == rank or not rank or not who)
                 and (what == detail or not what or not detail)
             ):

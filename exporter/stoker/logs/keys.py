@@ -14,7 +14,11 @@ _PREFIXES = ("eval_", "eval/", "eval-", "val_", "val/", "validation_", "validati
 _WORDS = ("eval ", "evaluation ", "val ", "val. ", "valid ", "validation ", "test ")
 
 
-# `0,5312` (a decimal comma), `1.234,5`, `1.0.3` and `0x1f` are no numbers that end here; `83ms` and `43.5%` are
+# what PyTorch, numpy and JAX print around a number:  tensor(0.7, device='cuda:0')  np.float64(0.7)  Array(0.7, dtype=float32)
+_AROUND = r"(?:tensor\(|(?:np\.)?float(?:16|32|64)\(|Array\(|\[)?"
+# `0,5312` and `91,2` where a decimal comma is the usual one; `1,234` may be more than a thousand, and is
+_COMMA = r"[-+]?(?:0,[0-9]++|[1-9][0-9]{0,8},(?:[0-9]{1,2}|[0-9]{4,}+)(?![0-9]))(?:[eE][-+]?[0-9]++)?"
+# `1.234,5`, `1.0.3`, `1,2,3` and `0x1f` are no numbers that end here; `83ms` and `43.5%` are
 _END = r"(?![0-9]|[.,][0-9]|x[0-9a-fA-F]|[eE]?\u2212)"
 
 
@@ -34,7 +38,7 @@ def keys_regex(keys: Mapping[str, object]) -> re.Pattern[str]:
     names = sorted((str(key) for key in keys), key=len, reverse=True)
     words = "|".join(r"\s+".join(re.escape(part) for part in name.split()) for name in names)
     return re.compile(
-        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+)(?:tensor\(|\[)?['"]?(?P<value>{WORDS["number"]}){_END}"""
+        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+){_AROUND}['"]?(?P<value>{WORDS["number"]}|{_COMMA}){_END}"""
     )
 
 

@@ -15,6 +15,10 @@ _CONTROL = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n\r\x08]*(?:\x07|\x1b\\)
 _ESCAPES = re.compile(_CONTROL)
 _ESCAPES_IN_BYTES = re.compile(_CONTROL.encode())
 _ENDS = re.compile(rb"\n|[\r\x08]")
+# colon, comma, equals sign, brackets and per cent as a Chinese keyboard types them
+_WIDE = {"\uff1a": ":", "\uff0c": ", ", "\uff1d": "=", "\uff08": "(", "\uff09": ")", "\uff05": "%"}
+_WIDE_TEXT = str.maketrans(_WIDE)
+_ANY_WIDE = re.compile(f"[{''.join(_WIDE)}]")
 
 
 class Line(NamedTuple):
@@ -22,7 +26,7 @@ class Line(NamedTuple):
 
     Attributes:
         number: of the physical line, from 1.
-        text: the line.
+        text: the line, with narrow punctuation in place of wide one.
     """
 
     number: int
@@ -108,13 +112,21 @@ class Splitter:
             if not dropped or error.start < len(raw) - 4:
                 self.errors["decode"] += 1
             text = raw.decode("utf-8", "replace")
-        if not text.isprintable():
-            text = _ESCAPES.sub("", text)
+        text = plain(text)
         return Line(self.number, text) if text.strip(" \t") else None
 
 
+def plain(text: str) -> str:
+    """The text without colours and control characters, and with narrow punctuation."""
+    if not text.isascii() and _ANY_WIDE.search(text) is not None:
+        text = text.translate(_WIDE_TEXT)
+    return text if text.isprintable() else _ESCAPES.sub("", text)
+
+
 def cleaned(block: bytes) -> bytes:
-    """Lines without colours and control characters but their ends."""
+    """The same for lines with their ends."""
+    for wide, narrow in _WIDE.items():
+        block = block.replace(wide.encode(), narrow.encode())
     return _ESCAPES_IN_BYTES.sub(b"", block)
 
 

@@ -19,6 +19,8 @@ _EPOCH = re.compile(r"^Epoch (\d+)/(\d+)\s*$")
 # 1875/1875 [==============================] - 2s 1ms/step - loss: 0.3 - accuracy: 0.91          (Keras 2)
 _LINE = re.compile(r"^\s*(\d+)/(\d+)\s+(?:[━╸╺ ]+|\[[=>.]+\]|-)\s*(.*)$")
 _PACE = re.compile(r"(?<!\S)(\d+(?:\.\d+)?(?:us|µs|ms|s))/(?:step|epoch|sample)\b")
+# ... - 9s/epoch - 91ms/step
+_STEP_PACE = re.compile(r"(?<!\S)(\d+(?:\.\d+)?(?:us|µs|ms|s))/step\b")
 _METRIC = re.compile(rf"(?:^|- )([A-Za-z_][\w/]*): ({WORDS['number']})(?=\s|$)")
 # Epoch 2: ReduceLROnPlateau reducing learning rate to 0.00010000000474974513.
 _REDUCED = re.compile(rf"^Epoch (\d+): .*(?:reducing|setting) learning rate to ({WORDS['number']})\.?\s*$")
@@ -59,7 +61,7 @@ class KerasReader:
         if _SAVED.match(text):
             return [Finding("inc", "stoker_train_checkpoints_total", {}, 1.0, line.number)]
         match = _LINE.match(text)
-        pace = _PACE.search(match[3]) if match else None
+        pace = (_STEP_PACE.search(match[3]) or _PACE.search(match[3])) if match else None
         if match is None or pace is None:
             return None
         found = self._steps(int(match[1]), int(match[2]), pace[1], line.number)

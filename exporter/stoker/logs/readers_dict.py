@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from stoker.logs.finding import Keys
     from stoker.logs.lines import Line
 
-# 'loss': 0.7139   'loss': '0.7139'   "loss": 7.1e-1   'loss': tensor(0.7139)   'grad_norm': nan
+# 'loss': 0.7139   'loss': '0.7139'   "loss": 7.1e-1   'loss': tensor(0.7139)   'loss': np.float64(0.7139)   'grad_norm': nan
 _PAIR = re.compile(
-    r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, device='[^']*')?\)?\s*(?=[,}])"""
+    r"""['"]([^'"{}:,]{1,60})['"]\s*:\s*(?:tensor\(|(?:np\.)?float(?:16|32|64)\(|Array\()?['"]?([-+]?(?:[0-9][0-9_,]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|NaN|inf|Infinity))['"]?(?:, (?:device='[^']*'|dtype=[\w.]+))*\)?\s*(?=[,}])"""
 )
 _START = re.compile(r"\{\s*['\"]")
 # "val": {"loss": 0.6}
@@ -24,10 +24,11 @@ _NEAR = 30
 _GOES_ON = re.compile(r"(?<![<\d.?/(\[])(?!it/s)(?!s/it)\b[A-Za-z]{2,}")
 # hparams: {"lr": 0.1, "loss": 0.5}: what was asked for, not what was measured
 _ASKED = re.compile(
-    r"(?i:\b(?:hparams|hyper-?param\w*|config\w*|cfg|args|arguments|settings|param\w*|kwargs|prompt|response|output|example))\W{0,4}$"
+    r"(?i:\b(?:hparams|hyper-?param\w*|config\w*|cfg|args|arguments|settings|param\w*|kwargs|defaults?|expected|assert|prompt|response|output|example))\W{0,4}$"
 )
 _MEASURED = ("_loss", "_grad_norm", "_eval", "_per_second", "_step_seconds")
 _STEPS = ("stoker_train_step", "stoker_train_steps")
+_LABELS = ("rank", "global_rank", "local_rank", "world_size")
 _EVAL = ("eval_", "test_", "val_", "valid_", "eval/")
 _NOT_EVAL = (
     "runtime",
@@ -104,6 +105,8 @@ class DictReader:
 
     def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
         del numbers
+        if name in _LABELS:
+            return None
         if name.startswith(_EVAL):
             if _bare(name).startswith(_NOT_EVAL):
                 return None
@@ -117,9 +120,11 @@ class DictReader:
 _BAR = re.compile(r"^\s*\d{1,3}%\|[^|]*\|\s*(\d+)/(\d+)\s*\[")
 _TOTAL = re.compile(r"Total optimization steps\s*=\s*([\d,]+)")
 _TABLE = re.compile(r"\*{5} (train|eval|test|predict) metrics \*{5}")
-_ROW = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$")
-# what `train()` prints last, whether it took all its steps or stopped early
-_ENDED = re.compile(r"""['"]train_runtime['"]\s*:""")
+# before version 4, and in scripts of that time; its numbers are those of an evaluation by whatever name
+_RESULTS = re.compile(r"\*{5} (?:Eval|Test|Evaluation) results\b[^*]{0,60}\*{5}")
+_ROW = re.compile(r"(?:^|[-:|>\]])\s+(\w+)\s+=\s+(\S+)\s*$")
+# what `train()` prints last, whether it took all its steps or stopped early; with the count of tokens each report says it, too
+_ENDED = re.compile(r"""^(?!.*['"]loss['"]\s*:).*['"]train_runtime['"]\s*:""")
 # ms-swift
 _PLANNED = re.compile(r"""['"]global_step/max_steps['"]\s*:\s*['"](\d+)/(\d+)['"]""")
 _SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
@@ -139,6 +144,9 @@ class TrainerReader(DictReader):
         "%|",
         "Total optimization steps",
         "metrics *****",
+        "Eval results",
+        "Test results",
+        "Evaluation results",
         "Saving model",
     )
 
@@ -148,6 +156,7 @@ class TrainerReader(DictReader):
         self._total = 0
         self._step = -1
         self._in_table = False
+        self._evaluated = False
         self._speaks = False
         self._writing = True
 
@@ -159,7 +168,7 @@ class TrainerReader(DictReader):
     def read(self, line: Line, text: str, rank: str) -> list[Finding] | None:
         """See Reader."""
         if self._in_table:
-            if row := _ROW.match(text):
+            if row := _ROW.search(text):
                 return self._row(row[1], row[2], line.number)
             self._in_table = False
         if bar := _BAR.match(text):
@@ -167,12 +176,13 @@ class TrainerReader(DictReader):
         found = super().read(line, text, rank)
         if found is not None:
             found = self._stepped(found, line.number, text)
-            if _ENDED.search(text):
+            if "train_runtime" in text and _ENDED.search(text):
                 found.append(Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number))
             return found
         if bar is not None and (progress := self._progress(line.number)) is not None:
             return progress
-        if _TABLE.search(text):
+        self._evaluated = _RESULTS.search(text) is not None
+        if self._evaluated or _TABLE.search(text):
             self._in_table = True
             return []
         if planned := _TOTAL.search(text):
@@ -225,6 +235,8 @@ class TrainerReader(DictReader):
     def _row(self, name: str, text: str, line: int) -> list[Finding]:
         if name.startswith("train_"):
             return []
+        if self._evaluated and name not in ("epoch", "step", "global_step") and not name.startswith(_EVAL):
+            name = f"eval_{name}"
         try:
             finding = self._number(name, text, line, {}, evaluated=name != "epoch")
         except ValueError:
@@ -232,8 +244,11 @@ class TrainerReader(DictReader):
         return [finding] if finding is not None else []
 
     def _number(self, name: str, text: str, line: int, numbers: dict[str, str], *, evaluated: bool) -> Finding | None:
-        if "train_runtime" in numbers and (name == "train_loss" or name not in self._keys.metrics):
-            return None  # the mean over the whole training
+        if "train_runtime" in numbers:
+            if name == "train_runtime":
+                return None
+            if "loss" not in numbers and (name == "train_loss" or name not in self._keys.metrics):
+                return None  # the mean over the whole training
         return super()._number(name, text, line, numbers, evaluated=evaluated)
 
 

@@ -19,22 +19,26 @@ _RICH = re.compile(r"^Epoch (?P<epoch>\d+)/-?\d+\s+[━╸╺]+\s*[━╸╺]*\s
 # under a bar, in its right-hand column:  train_loss: 1.328
 _SIDE = re.compile(rf"(?:^|\s)([A-Za-z_][\w/.\-]*): ({_NUMBER})(?=\s|$)")
 _ASIDE = re.compile(rf"^\s+[A-Za-z_][\w/.\-]*: {_NUMBER}\s*$")
-_TABLE = re.compile(r"[┃│]\s*(?:Validate|Test|Runningstage\.\w+) metric\s+[┃│]")
-_ROW = re.compile(rf"^\s*[┃│|]\s*([A-Za-z_][\w/.\-]*)\s+[┃│|]\s*({_NUMBER})\s*[┃│|]")
+# before 1.7 without the lines between the columns
+_TABLE = re.compile(r"(?:[┃│]|^)\s*(?:Validate|Test|Runningstage\.\w+) metric\s+(?:[┃│]|DataLoader \d)")
+_ROW = re.compile(rf"^\s*[┃│|]?\s*([A-Za-z_][\w/.\-]*)\s+[┃│|]?\s*({_NUMBER})\s*(?:[┃│|]|$)")
 _EDGE = "─━┏┡└┗├┝╇╋┳┻┴┼┬┤┨┩┐┘┓┛ \t"
 # Epoch 7: 100%|██████████| 30/30 [00:00<00:00, 168.90it/s, v_num=0, train_loss=0.198, val_loss=0.263]
 _TQDM = re.compile(r"^Epoch (?P<epoch>\d+):\s+\d{1,3}%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+) \[(?P<rest>[^\]]*)\]")
 _POSTFIX = re.compile(rf", ([A-Za-z_][\w/.\-]*)=({_NUMBER})(?=[,\]\s]|$)")
 # Epoch 0, global step 10: 'val_loss' reached 1.21801 (best 1.21801), saving model to '/ckpt/epoch=0-step=10.ckpt' as top 2
-_SAVED = re.compile(r"^Epoch (\d+), global step (\d+): .*saving model to '")
-_REACHED = re.compile(rf"'([A-Za-z_][\w/.\-]*)' reached ({_NUMBER})")
+# before 1.6:  Epoch 0, global step 99: val_loss reached 1.21000 (best 1.21000), saving model to "/ckpt/epoch=0-step=99.ckpt" as top 1
+_SAVED = re.compile(r"^Epoch (\d+), global step (\d+): .*saving model to ['\"]")
+_REACHED = re.compile(rf"'?\b([A-Za-z_][\w/.\-]*)'? reached ({_NUMBER})")
+# `Trainer.fit` stopped: `max_epochs=5` reached.
+_ENDED = re.compile(r"^`Trainer\.fit` stopped: `max_(?:epochs|steps)=\d+` reached\.\s*$")
 _NOT = {"v_num"}
 
 
 class LightningReader:
-    """Bars with tqdm or Rich, the tables of `validate` and `test`, and checkpoints."""
+    """Bars with tqdm or Rich, the tables of `validate` and `test`, checkpoints, and the end."""
 
-    literals: ClassVar[tuple[str, ...]] = ("Epoch ", " metric ")
+    literals: ClassVar[tuple[str, ...]] = ("Epoch ", " metric ", "`Trainer.fit` stopped")
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -77,7 +81,8 @@ class LightningReader:
         if _TABLE.search(text):
             self._table = True
             return []
-        return None
+        ended = Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number)
+        return [ended] if _ENDED.match(text) else None
 
     def _epoch(self, match: re.Match[str], line: int) -> list[Finding]:
         epoch, done, total = int(match["epoch"]), int(match["done"]), int(match["total"])

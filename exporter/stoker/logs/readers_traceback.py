@@ -32,8 +32,9 @@ _RANKS = 1024
 """Ranks of which a traceback may be open; beyond, the oldest is given up."""
 _INTERRUPTED = {"KeyboardInterrupt"}
 _NO_FAILURE = {"SystemExit", "GeneratorExit", "StopIteration", "StopAsyncIteration", "CancelledError"}
+_REPORTED = {"ChildFailedError"}
+"""What torchrun raises with its report, which says more."""
 _WRAPPERS = {
-    "ChildFailedError",
     "CalledProcessError",
     "ProcessRaisedException",
     "ProcessExitedException",
@@ -132,7 +133,7 @@ def _last(name: str) -> str:
 
 
 def _raised(name: str, says: str, start: int) -> list[Finding]:
-    if name in _NO_FAILURE:
+    if name in _NO_FAILURE or name in _REPORTED:
         return []
     if name in _INTERRUPTED:
         return [Finding("set", "stoker_train_finished", {"status": "cancelled"}, 1.0, start)]

@@ -40,11 +40,13 @@ FACTORS: dict[str, float] = {
     "billion": 1e9,
 }
 """Factor to the base unit by the unit's usual spelling."""
+# 0,4123  91,2: a decimal comma, since thousands come in threes and begin with no zero
+_COMMA = re.compile(r"[-+]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))(?:[eE][-+]?[0-9]+)?")
 _PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?(ns|us|µs|μs|ms|min|[smhd]|%|[KMGT]i?B|kB|[kKM](?![a-zA-Z])|B)")
 
 
 def number(text: str) -> float:
-    """A number as logs print it: `1,234.5`, `nan`, `-Infinity`, `3e+05`, `'0.7'`.
+    """A number as logs print it: `1,234.5`, `0,4123`, `nan`, `-Infinity`, `3e+05`, `'0.7'`.
 
     Raises:
         ValueError: when it is none.
@@ -52,7 +54,8 @@ def number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return float(text.strip().strip("'\"").replace(",", "").replace("_", ""))
+        bare = text.strip().strip("'\"")
+        return float(bare.replace(",", "." if _COMMA.fullmatch(bare) else "").replace("_", ""))
 
 
 def with_suffix(text: str) -> float:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from stoker.logs.lines import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,10 +40,20 @@ _WRAPPED = re.compile(
     r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
 ).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
-_INSIDE = re.compile(r"[\[(](?:RANK|Rank|rank)[ :]{0,2}(?P<rank>\d{1,6})[\])]")
+# [Rank 3/8] step 20   rank=3 step=20   Rank 3: Epoch 1
+_INSIDE = re.compile(
+    r"[\[(](?:RANK|Rank|rank)[ :=]{0,2}(?P<rank>\d{1,6})(?:/\d{1,6})?[\])]"
+    r"|^ {0,8}(?:RANK|Rank|rank)[ :=]{1,2}(?P<first>\d{1,6})(?:/\d{1,6})?(?: ?[:|,;\-])? {1,4}(?=(?:[Gg]lobal )?(?:[Ss]tep|[Ee]poch|[Ii]ter)|STEP|EPOCH|ITER)"
+)
 _WITHIN = 120
-# ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
-_GLUED = re.compile(r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )")
+# a JSON line of a rank:  {"rank": 3, "step": 20}
+_FIELD = re.compile(r'"(?:global_)?rank": ?"?(?P<rank>\d{1,6})"?[,}]')
+_DATED = re.compile(r"20\d\d-\d\d-\d\d[ T]\d\d:")
+_GLUED = re.compile(
+    r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
+    r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
+    r"|(?<=[0-9A-Za-z}%])(?=20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
+)
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
 _MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m")
@@ -49,6 +61,8 @@ _DATA = frozenset(
     {"prompt", "role", "messages", "conversations", "completion", "completions", "instruction", "response"}
 )
 """Keys of a conversation or a training example, whose texts are anybody's."""
+_LOGGED = frozenset({"level", "levelname", "severity", "record", "logger", "time", "timestamp", "ts", "@timestamp"})
+"""Keys of a log's record, of which one stands beside a message that is called text."""
 _FAILURES = ("error", "err", "exception", "exc_info", "stack", "traceback")
 # time=2026-01-23T06:33:37Z level=ERROR msg="text with \"quotes\"" error="text"
 _LOGFMT = re.compile(r"^[\w.]+=\S+ ")
@@ -72,17 +86,22 @@ def unwrap(text: str) -> tuple[str, str]:
             if not _WRAPPED(text):
                 break
     if not rank and ("ank" in text or "ANK" in text) and (inside := _INSIDE.search(text, 0, _WITHIN)) is not None:
-        rank = inside["rank"]
+        rank = inside["rank"] or inside["first"]
+    if not rank and text.startswith("{") and 'rank":' in text and (field := _FIELD.search(text)) is not None:
+        rank = field["rank"]
     return (str(int(rank)) if rank else ""), text
 
 
 def unglue(text: str) -> list[str] | None:
-    """The records of a line onto which two ranks, or a progress bar and a logger, wrote without a line end between them.
+    """The records of a line onto which two ranks or processes, or a progress bar and a logger, wrote without a line end between them.
 
     None for the usual line, which is one record. A bar comes last: its postfix only says again what the logger says better.
     """
-    if text.find("[rank", 1) > 0:
-        return _GLUED.split(text)
+    # most lines that come here are a bar's: the whole expression costs more than what its alternatives need
+    if text.find("[rank", 1) > 0 or " pid=" in text or _DATED.search(text, 1) is not None:
+        parts = _GLUED.split(text)
+        if len(parts) > 1:
+            return parts
     if "it/s" in text or "s/it" in text:
         return _AFTER_BAR.split(text, 1)[::-1]
     return None
@@ -101,10 +120,10 @@ def messages(text: str) -> Iterator[str]:
         return
     if not isinstance(record, dict) or not _DATA.isdisjoint(record):
         return
-    if record.keys() == {"text"}:
+    if "text" in record and _LOGGED.isdisjoint(record):
         return  # a line of a data set
     message = next((key for key in _MESSAGES if isinstance(record.get(key), str)), "")
     for key in (message, *_FAILURES):
         value = record.get(key)
         if isinstance(value, str):
-            yield from (line for line in re.split(r"[\r\n]+", value) if line.strip())
+            yield from (plain(line) for line in re.split(r"[\r\n]+", value) if line.strip())
