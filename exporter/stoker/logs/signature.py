@@ -22,6 +22,8 @@ _MOST = 32
 """Repetitions beyond this count are not counted: Hyperscan would need a state for each."""
 _STRONG = 4
 """Characters of a text that is rare enough."""
+_LEVELS = frozenset({"DEBUG", "INFO", "WARN", "WARNING", "ERROR", "Error", "error", "failed"})
+"""Texts that are not, however long."""
 _ASCII = frozenset(range(128))
 _DIGITS = frozenset(b"0123456789")
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -41,37 +43,47 @@ _ZERO_WIDTH = (codes.AT, codes.ASSERT, codes.ASSERT_NOT)
 def signature(regex: str) -> str:
     """The signature of an expression that `re` accepts; empty when any line could match."""
     tree = parsed(regex)
-    flags, items = tree.state.flags, _flat(tree)
-    return _sequence(items if flags & _IGNORECASE else items[_strong(items) :], flags, head=True, tail=True)
+    return _sequence(tree, tree.state.flags, head=True, tail=True)
 
 
-def _flat(items: Any) -> list[Any]:  # noqa: ANN401 - the parser's own type
-    """Items in a row, with those of plain groups in their place."""
+def _flat(items: Any, *, tail: bool) -> list[Any]:  # noqa: ANN401 - the parser's own type
+    """Items in a row that take characters, with those of plain groups in their place; `tail` where nothing follows them."""
     found: list[Any] = []
     last = len(items) - 1
     for place, (code, argument) in enumerate(items):
+        at_tail = tail and place == last
         if code is codes.SUBPATTERN and not (argument[1] or argument[2]):
-            found += _flat(argument[3])
-        elif code is codes.ASSERT and argument[0] > 0 and place == last:
-            found += _flat(argument[1])  # nothing else follows, so that this does
+            found += _flat(argument[3], tail=at_tail)
+        elif code is codes.ASSERT and argument[0] > 0 and at_tail:
+            found += _flat(argument[1], tail=True)  # nothing else follows, so that this does
         elif code not in _ZERO_WIDTH:
             found.append((code, argument))
     return found
 
 
 def _strong(items: list[Any]) -> int:
-    """Where the first long text begins, at which Hyperscan starts a match without looking back; 0 where there is none."""
-    run = 0
-    for place, (code, _) in enumerate(items):
-        run = run + 1 if code is codes.LITERAL else 0
-        if run == _STRONG:
-            return place - run + 1
-    return 0
+    """Where the first long text begins, at which Hyperscan starts a match without looking back; 0 where there is none.
+
+    One that many lines have, the name of a level, is taken only when there is no other.
+    """
+    texts: list[tuple[int, str]] = []
+    run = ""
+    for place, (code, argument) in enumerate([*items, (codes.ANY, None)]):
+        if code is codes.LITERAL:
+            run += chr(argument)
+        else:
+            if len(run) >= _STRONG:
+                texts.append((place - len(run), run))
+            run = ""
+    rare = [place for place, text in texts if text.strip() not in _LEVELS]
+    return next(iter(rare or [place for place, _ in texts]), 0)
 
 
 def _sequence(items: Any, flags: int, *, head: bool, tail: bool) -> str:  # noqa: ANN401 - the parser's own type
     """Items in a row; at the head and the tail of the whole expression, what may be absent is."""
-    wanted = [item for item in items if item[0] not in _ZERO_WIDTH]
+    wanted = _flat(items, tail=tail)
+    if head and not flags & _IGNORECASE:
+        del wanted[: _strong(wanted)]
     while head and wanted and _optional(wanted[0]):
         del wanted[0]
     while tail and wanted and _optional(wanted[-1]):

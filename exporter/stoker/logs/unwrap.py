@@ -48,11 +48,11 @@ _INSIDE = re.compile(
 _WITHIN = 120
 # a JSON line of a rank:  {"rank": 3, "step": 20}
 _FIELD = re.compile(r'"(?:global_)?rank": ?"?(?P<rank>\d{1,6})"?[,}]')
-_DATED = re.compile(r"20\d\d-\d\d-\d\d[ T]\d\d:")
+_DATED = re.compile(r"20[23]\d-\d\d-\d\d[ T]\d\d:")
 _GLUED = re.compile(
     r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
     r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
-    r"|(?<=[0-9A-Za-z}%])(?=20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
+    r"|(?<=[0-9%s}])(?=20[23]\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
 )
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
