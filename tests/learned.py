@@ -239,13 +239,13 @@ LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
         lines_of(
             40,
             lambda n: (
-                f"2026年11月20日 10:00:{n:02} 第 {n} 轮: 损失: {3 - n / 100:.4f}, 准确率: {n / 2:.1f}%, 耗时: {n / 8} 秒"
+                f"2026年11月20日 10:00:{n:02} 第 {n} 批: 吞吐量: {300 - n}, 准确率: {n / 2:.1f}%, 耗时: {n / 8} 秒"
             ),
         ),
         {
-            "stoker_train_loss": 2.61,
-            'stoker_train_value{name="accuracy"}': 0.195,
-            'stoker_train_value{name="duration_seconds"}': 4.875,
+            "job_throughput": 261,
+            "job_accuracy_ratio": 0.195,
+            "job_duration_seconds": 40,
         },
     ),
     "a collector of garbage, with its uptime in front": (
