@@ -162,6 +162,7 @@ def test_a_device_without_end_is_no_configuration() -> None:
         (["serve", "--log-level", "x"], "stoker serve: argument --log-level: invalid choice: 'x'"),
         (["parse"], "stoker parse: the following arguments are required: FILE; see stoker parse --help"),
         (["srve"], "stoker: argument COMMAND: invalid choice: 'srve'"),
+        (["check", "--mutate", "GpuDow"], "stoker: --mutate GpuDow: there is no alert GpuDow; did you mean GpuDown?"),
     ],
 )
 def test_a_wrong_argument_is_one_line(arguments: list[str], says: str) -> None:

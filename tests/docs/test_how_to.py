@@ -32,6 +32,15 @@ def test_a_configuration_of_the_how_to_pages(block: str, tmp_path: Path) -> None
     assert programs.run("amtool", ["check-config", str(tmp_path / "alertmanager/alertmanager.yml")]).code == 0
 
 
+def test_the_tests_of_the_alert_that_a_page_adds_notice_every_change(tmp_path: Path) -> None:
+    (block,) = [block for page, block in BLOCKS if page == "add-an-alert" and "GpuVeryHot:" in block]
+    (tmp_path / "stoker.yaml").write_text(block)
+    command = [sys.executable, "-m", "stoker", "check", "--mutate", "GpuVeryHot"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mutants of 1 alerts" in done.stderr
+
+
 def test_there_are_pages_with_configurations() -> None:
     assert {page for page, _ in BLOCKS} >= {
         "add-an-alert",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stoker.cli.packs import Checked, checked_pack, generated
 from stoker.cli.problems import print_problems
-from stoker.documents import Position, Problem
+from stoker.documents import Position, Problem, nearest
 from stoker.errors import MistakeError, UsageError
 from stoker.generate.output import drift
 from stoker.generate.proof import Proof, prove
@@ -90,6 +90,13 @@ def _files(files: Sequence[str], *, as_json: bool) -> int:
 def _mutate(args: argparse.Namespace, checked: Checked) -> int:
     from stoker.generate.mutation import as_problems, mutate  # noqa: PLC0415 - only this way needs it
 
+    known = {name: alert.enabled for name, alert in checked.pack.alerts.items()}
+    for name in args.mutate:
+        if name not in known:
+            right = nearest(name, known)
+            raise UsageError(f"--mutate {name}: there is no alert {name}{right and '; '}{right}")
+        if not known[name]:
+            raise UsageError(f"--mutate {name}: the alert is switched off here")
     verdicts = mutate(checked.pack, args.mutate)
     print(f"{sum(verdict.total for verdict in verdicts)} mutants of {len(verdicts)} alerts", file=sys.stderr)
     return print_problems(as_problems(verdicts, checked.pack), checked.texts, as_json=args.json)

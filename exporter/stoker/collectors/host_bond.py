@@ -56,4 +56,4 @@ class HostBond:
         try:
             return self._host.sysfs.value(f"{_FOLDER}/{file}")
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise UnavailableError(f"{_FOLDER}/{file}: {error.strerror}") from error
+            raise UnavailableError(f"{self._host.sysfs.root}/{_FOLDER}/{file}: {error.strerror}") from error

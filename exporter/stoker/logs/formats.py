@@ -358,6 +358,14 @@ def _labels(
     return tuple(found)
 
 
+_RIGHT = {
+    Kind.GAUGE: "use set",
+    Kind.COUNTER: "use inc where each line says how much was added; a total that a line repeats is a gauge, without _total",
+    Kind.HISTOGRAM: "use observe",
+}
+"""How a metric of this kind is changed."""
+
+
 def _desc(
     name: str, metric: str, op: str, descs: Mapping[str, Desc], where: Position, problems: Problems
 ) -> Desc | None:
@@ -366,7 +374,7 @@ def _desc(
         right = nearest(metric, descs) or "see the reference of the metrics"
         problems.add(where, "unknown-metric", f"{name}: {metric} does not exist", right)
     elif desc.kind not in _FITTING[op]:
-        right = {Kind.GAUGE: "set", Kind.COUNTER: "inc", Kind.HISTOGRAM: "observe"}[desc.kind]
-        problems.add(where, "operation", f"{name}: {metric} is a {desc.kind} and cannot be {op}", f"use {right}")
+        wrong = f"{name}: {metric} is a {desc.kind} and cannot be {op}"
+        problems.add(where, "operation", wrong, _RIGHT[desc.kind])
         return None
     return desc
