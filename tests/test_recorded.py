@@ -257,7 +257,7 @@ def test_the_command_says_in_one_line_what_an_older_recording_lacks(tmp_path: Pa
             if "listening on=" in line:
                 break
     finally:
-        process.kill()
+        process.terminate()
         process.communicate()
     (said,) = [line for line in lines if "older Stoker" in line]
     assert "is without host_clock, host_cgroup, host_files, " in said
