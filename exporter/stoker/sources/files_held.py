@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from stoker.sources.files_remains import Sibling, is_removed, opened, place_of, repeats
+from stoker.sources.files_remains import Sibling, is_of, is_removed, opened, place_of, repeats
 
 if TYPE_CHECKING:
     from stoker.sources.files_known import Identity
@@ -62,7 +62,7 @@ class Held:
         return [
             Sibling(each.path, identity, os.fstat(each.descriptor).st_mtime_ns, place_of(each.path, log))
             for identity, each in self._files.items()
-            if each.path.startswith(log) and is_removed(each.descriptor)
+            if is_of(each.path, log) and is_removed(each.descriptor)
         ]
 
     def is_in(self, one: Sibling) -> bool:

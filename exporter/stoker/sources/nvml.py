@@ -29,7 +29,7 @@ from stoker.sources.nvml_unwatched import Unwatched
 from stoker.sources.nvml_values import ErrorKey, Gpu, Snapshot
 from stoker.sources.pci import Bus
 from stoker.sources.processes import boot_id
-from stoker.sources.pseudofile import read_raw
+from stoker.sources.pseudofile import read_if_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -169,7 +169,7 @@ class NvmlGate:
                 self._lock.release()
 
     def _look(self, now: float) -> Snapshot:
-        driver = self._driver_token()
+        driver = read_if_there(self._version)  # changes when the driver is loaded, unloaded or replaced
         if driver != self._driver:
             # loaded, unloaded or updated: a library that is loaded already would not fit any more
             self._driver = driver
@@ -392,12 +392,3 @@ class NvmlGate:
     def _block(self, now: float, call: str, error: str) -> None:
         wait = _LOOK_AGAIN if error in _NO_DRIVER else _TRY_AGAIN
         self._blocked = (now + wait, call, error, self._driver)
-
-    def _driver_token(self) -> object:
-        """Something that changes when the driver is loaded, unloaded or replaced."""
-        if not os.access(self._version, os.F_OK):  # a question costs less than a read that fails
-            return None
-        try:
-            return read_raw(self._version)
-        except OSError:
-            return None

@@ -30,6 +30,16 @@ def read_raw(path: str, dir_fd: int | None = None) -> bytes:
         os.close(descriptor)
 
 
+def read_if_there(path: str) -> bytes | None:
+    """The whole file; None where there is none, or it cannot be read."""
+    if not os.access(path, os.F_OK):  # a question costs less than a read that fails
+        return None
+    try:
+        return read_raw(path)
+    except OSError:
+        return None
+
+
 def read(path: str) -> bytes:
     """The whole file.
 
