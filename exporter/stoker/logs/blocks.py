@@ -7,6 +7,7 @@ scanner, and each line is looked at by itself. A pattern reports every end of a 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,8 +27,17 @@ SHIFT = 16
 _NUMBER = (1 << SHIFT) - 1
 _MOST = _NUMBER - 3
 _FLAT = bytes.maketrans(b"\n\r\b", b"   ")
-_ENDS = r"[\x0a\x0d\x08]"
-_BLANK = rf"(?:^|{_ENDS})[ \x09]*{_ENDS}"
+_ENDS, _SPACE = r"[\x0a\x0d\x08]", r"[\x20\x09]"
+_END, _BLANKS = (r"\x0a", r"\x0d", r"\x08"), (r"\x20", r"\x09")
+# a line of nothing but blanks, behind another one: spelled out, it takes a tenth of the time of all signatures instead of a quarter
+_BLANK = "|".join(
+    (
+        *(first + last for first in _END for last in _END),
+        *(first + blank + last for first in _END for blank in _BLANKS for last in _END),
+        *(f"{_ENDS}{first}{_SPACE}*{last}{_ENDS}" for first in _BLANKS for last in _BLANKS),
+    )
+)
+_FIRST_BLANK = re.compile(rb"[ \t]*[\n\r\b]")
 # an escape in a JSON text; a piece of a line, as CRI and Docker write them
 _ESCAPED = r"\x5c[^nr\x0a\x0d\x08]|std(?:out|err) P[ \x3a]|(?:[^n]|[^\x5c]n)\x22,\x22stream\x22\x3a"
 # two records on one line: a rank's or a process's after another's, a logger's after a progress bar, one that begins with a time. That is sought with
@@ -94,6 +104,8 @@ class Scanner:
         """The hits in a block that begins with a line and ends with the end of one."""
         with self._lock:  # one block at a time: the memory that a scan needs belongs to the database
             self._database.scan(block, match_event_handler=self._hit)
+            if (first := _FIRST_BLANK.match(block)) is not None:
+                self._blanks.append(first.end())
             hits = Hits(sorted(self._found), sorted(self._blanks), not self._controls)
             self._found.clear()
             self._blanks.clear()

@@ -64,16 +64,23 @@ class StreamReading:
     def forget(self) -> None:
         """What was read so far is not counted."""
         self._lines = self.interpreter.stats.lines
-        self._matched = Counter(self.interpreter.stats.matched)
-        self._errors = Counter(self.interpreter.stats.errors)
+        self._matched = dict(self.interpreter.stats.matched)
+        self._errors = dict(self.interpreter.stats.errors)
 
     def count(self, totals: Totals) -> int:
         """Add what was read since the last call to the totals; the number of lines."""
         stats: LineStats = self.interpreter.stats
-        lines = stats.lines - self._lines
-        if lines or stats.errors != self._errors:
-            totals.lines += lines
-            totals.matched.update(Counter(stats.matched) - self._matched)
-            totals.errors.update(Counter(stats.errors) - self._errors)
-            self.forget()
+        lines, self._lines = stats.lines - self._lines, stats.lines
+        totals.lines += lines
+        _grow(totals.matched, stats.matched, self._matched)
+        _grow(totals.errors, stats.errors, self._errors)
         return lines
+
+
+def _grow(totals: Counter[str], counts: Counter[str], before: dict[str, int]) -> None:
+    """Add what came since the counts were as `before` says, and note it there."""
+    for name, count in counts.items():
+        grown = count - before.get(name, 0)
+        if grown:
+            totals[name] += grown
+            before[name] = count

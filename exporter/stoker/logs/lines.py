@@ -67,10 +67,10 @@ class Splitter:
 
         Whoever takes a block counts its lines in `number`.
         """
-        end = max(data.rfind(b"\n"), data.rfind(b"\r"), data.rfind(b"\b")) + 1
+        end = last_end(data)
         if not end or self._dropped or len(data) - end > self._most:
             return None
-        block = self._rest + data[:end] if self._rest or end < len(data) else data
+        block = b"".join((self._rest, memoryview(data)[:end])) if self._rest or end < len(data) else data
         if b"\0" in block or self._has_long(block) or not _is_text(block):
             return None
         self._rest = data[end:]
@@ -114,6 +114,12 @@ class Splitter:
             text = raw.decode("utf-8", "replace")
         text = plain(text)
         return Line(self.number, text) if text.strip(" \t") else None
+
+
+def last_end(data: bytes) -> int:
+    """Where what the last line's end leaves over begins; 0 when no line ends."""
+    end = data.rfind(b"\n") + 1
+    return max(end, data.rfind(b"\r", end) + 1, data.rfind(b"\b", end) + 1)
 
 
 def plain(text: str) -> str:

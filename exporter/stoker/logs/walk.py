@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _NUMBER = (1 << SHIFT) - 1
 _ENDS = re.compile(rb"[\n\r\x08]")
+_MANY, _PROBE, _SHORT_LINES = 2048, 512, 8
+"""Bytes worth a look at how long the lines are, bytes of that look, and how many lines in it are too many."""
 _line = tuple.__new__
 """Makes a Line in half the time that its own constructor takes."""
 
@@ -76,7 +78,7 @@ class Walk:
             text = block[start:end].decode()
             if ways or text.strip(" \t"):
                 if simple:  # the line ends are newlines, and none of the lines is blank
-                    passed = block.count(b"\n", counted, start)
+                    passed = newlines(block, counted, start)
                     counted = start
                     self.number += passed
                     self.lines += passed
@@ -109,12 +111,24 @@ class Walk:
     def _pass(self, to: int) -> None:
         """Count the lines from where it was to the start of another."""
         block = self._block
-        ends = newlines = block.count(b"\n", self._counted, to)
+        ends = physical = newlines(block, self._counted, to)
         if not self._plain:
             ends += block.count(b"\r", self._counted, to) + block.count(b"\b", self._counted, to)
         while self._blank < len(self._blanks) and self._blanks[self._blank] <= to:
             self._blank += 1
             ends -= 1
         self._counted = to
-        self.number += newlines
+        self.number += physical
         self.lines += ends
+
+
+def newlines(block: bytes, start: int, end: int) -> int:
+    """How many there are from `start` up to `end`.
+
+    `bytes.count` compares byte after byte before Python 3.13; what deletes them looks for them with `memchr`, which is three times
+    as fast where lines are as long as a log's mostly are.
+    """
+    if end - start < _MANY or block.count(b"\n", start, start + _PROBE) > _SHORT_LINES:
+        return block.count(b"\n", start, end)
+    piece = block[start:end]
+    return len(piece) - len(piece.replace(b"\n", b""))
