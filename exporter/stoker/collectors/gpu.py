@@ -66,7 +66,7 @@ class Whole(NamedTuple):
     read: Callable[[], Iterable[Sample]]
 
 
-_PARTS = (
+_PARTS: tuple[Part, ...] = (
     Part("utilization", gpu_utilization.DESCS, gpu_utilization.read),
     Part("memory", gpu_memory.DESCS, gpu_memory.read),
     Part("temperature", gpu_temperature.DESCS, gpu_temperature.read),
@@ -76,7 +76,6 @@ _PARTS = (
     Part("ecc", gpu_ecc.DESCS, gpu_ecc.read),
     Part("remap", gpu_remap.DESCS, gpu_remap.read),
     Part("pcie", gpu_pcie.DESCS, gpu_pcie.read),
-    Part("nvlink", gpu_nvlink.DESCS, gpu_nvlink.read),
     Part("fabric", gpu_fabric.DESCS, gpu_fabric.read),
     Part("settings", gpu_settings.DESCS, gpu_settings.read),
     Part("board", gpu_board.DESCS, gpu_board.read),
@@ -85,10 +84,16 @@ _PARTS = (
     Part("activity", gpu_activity.DESCS, gpu_activity.read),
 )
 
+
+def gpu_parts() -> tuple[Part, ...]:
+    """What is read of a GPU by itself, whoever uses it."""
+    return (*_PARTS, Part("nvlink", gpu_nvlink.DESCS, gpu_nvlink.NvLinks().read))
+
+
 GPU_DESCS: tuple[Desc, ...] = (
     *gpu_info.DESCS,
     *gpu_devices.DESCS,
-    *(desc for part in _PARTS for desc in part.descs),
+    *(desc for part in gpu_parts() for desc in part.descs),
     *gpu_processes.ALL_DESCS,
     *gpu_accounts.DESCS,
     *gpu_xid.DESCS,
@@ -159,11 +164,6 @@ class Gpus:
             return None
 
 
-def gpu_parts() -> tuple[Part, ...]:
-    """What is read of a GPU by itself, whoever uses it."""
-    return _PARTS
-
-
 def gpu_collectors(
     nvml: NvmlGate,
     *,
@@ -186,7 +186,7 @@ def gpu_collectors(
     accounts = accounts or gpu_accounts.GpuAccounts()
     owners = Owners(nvml.procfs, nvml.process_user)
     processes = gpu_processes.GpuProcesses(owners, pods or Pods(), process_limit, accounts.note)
-    parts = (*_PARTS, Part("processes", gpu_processes.DESCS, processes.read))
+    parts = (*gpu_parts(), Part("processes", gpu_processes.DESCS, processes.read))
     wholes = [Whole("processes", processes.begin, processes.machine)]
     if accounted:
         wholes.append(Whole("accounts", accounts.begin, accounts.samples))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stoker.collectors.gpu_labels import counter, gauge
 from stoker.metrics import Sample
+from stoker.sources.nvml_values import DIRECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,30 +65,40 @@ _PORT_ERRORS = (
 )
 
 
-def read(gpu: Gpu) -> Iterator[Sample]:
-    """Of one GPU."""
-    for link in gpu.links:
-        yield Sample(UP, (*gpu.labels, link.number), float(link.up))
-        for kind, count in link.errors.items():
-            yield Sample(ERRORS, (*gpu.labels, link.number, kind), float(count))
-        if link.about:
-            remote = _REMOTE.get(link.about.get("remote", -1), "")
-            yield Sample(INFO, (*gpu.labels, link.number, str(link.about.get("version", "")), remote), 1.0)
-        yield from _fields((*gpu.labels, link.number), link)
-    for direction in ("tx", "rx"):
-        if (key := f"nvlink_{direction}") in gpu.values:
-            yield Sample(BYTES, (*gpu.labels, direction), gpu.values[key] * _KIB)
-    for symbols, count in enumerate(gpu.values.get("nvlink_fec", ())):
-        yield Sample(CORRECTED, (*gpu.labels, str(symbols)), float(count))
+class NvLinks:
+    """The links of all GPUs. What a link said before is not put together again: there are many, and little of it changes."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, ...], tuple[Link, list[Sample]]] = {}
+
+    def read(self, gpu: Gpu) -> Iterator[Sample]:
+        """Of one GPU."""
+        for link in gpu.links:
+            labels = (*gpu.labels, link.number)
+            known = self._told.get(labels)
+            if known is None or known[0] != link:
+                known = self._told[labels] = (link, list(_of_link(labels, link)))
+            yield from known[1]
+        for link in gpu.links:
+            for direction, size in link.traffic.items():
+                yield Sample(LINK_BYTES, (*gpu.labels, link.number, direction), float(size))
+        for direction in DIRECTIONS:
+            if (key := f"nvlink_{direction}") in gpu.values:
+                yield Sample(BYTES, (*gpu.labels, direction), gpu.values[key] * _KIB)
+        for symbols, count in enumerate(gpu.values.get("nvlink_fec", ())):
+            yield Sample(CORRECTED, (*gpu.labels, str(symbols)), float(count))
 
 
-def _fields(labels: tuple[str, ...], link: Link) -> Iterator[Sample]:
+def _of_link(labels: tuple[str, ...], link: Link) -> Iterator[Sample]:
+    yield Sample(UP, labels, float(link.up))
+    for kind, count in link.errors.items():
+        yield Sample(ERRORS, (*labels, kind), float(count))
+    if link.about:
+        remote = _REMOTE.get(link.about.get("remote", -1), "")
+        yield Sample(INFO, (*labels, str(link.about.get("version", "")), remote), 1.0)
     fields = link.fields
     if fields.get("speed"):
         yield Sample(SPEED, labels, fields["speed"] * _SPEED)
-    for direction in ("tx", "rx"):
-        if direction in fields:
-            yield Sample(LINK_BYTES, (*labels, direction), float(fields[direction]))
     for kind in _PORT_ERRORS:
         if kind in fields:
             yield Sample(PORT_ERRORS, (*labels, kind), float(fields[kind]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stoker.sources.nvml_values import Gpu, Instance, Link
+from stoker.sources.nvml_values import DIRECTIONS, Gpu, Instance, Link
 from stoker.sources.pci import normal_address
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def live_gpu(answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
         info=info,
         static=static,
         values=answer["values"],
-        links=tuple(Link(str(number), bool(state), *told) for number, state, *told in answer.get("links", ())),
+        links=tuple(_link(*each) for each in answer.get("links", ())),
         instances=tuple(
             Instance(_number(each["gpu_instance"]), _number(each["compute_instance"]), each["values"])
             for each in answer.get("instances", ())
@@ -60,6 +60,12 @@ def live_gpu(answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
         mig=None if mig is None else bool(mig),
         mig_pending=None if pending is None else bool(pending),
     )
+
+
+def _link(number: int, state: int, about: dict[str, int], errors: dict[str, int], fields: dict[str, int]) -> Link:
+    traffic = {key: fields[key] for key in DIRECTIONS if key in fields}
+    others = {key: value for key, value in fields.items() if key not in traffic} if traffic else fields
+    return Link(str(number), bool(state), about, errors, others, traffic)
 
 
 def _number(value: object) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import struct
 from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pynvml
@@ -23,31 +25,40 @@ if TYPE_CHECKING:
 
 _FIELD = struct.Struct("=IIqqII8s")
 """nvmlFieldValue_t: field, scope, timestamp, latency, type of the value, error, value."""
+_TOLD, _PARTS = struct.Struct("=24x16s"), struct.Struct("=II8s")
+"""The last three of it, together and each for itself."""
 _TYPES: tuple[struct.Struct, ...] = tuple(struct.Struct(f"={kind}") for kind in ("d", "I", "Q", "Q", "q", "i", "H"))
 """By nvmlValueType_t."""
+_UNKNOWN = object()
 
 
-class Answer(NamedTuple):
-    """A field, and its value or the constant of its error; both are empty for a value that is not available."""
+class Answers(NamedTuple):
+    """What a batch gave.
 
-    field: Field
-    value: Any
-    error: str
+    Attributes:
+        values: by the field's link, by its key; those that are not available are left out.
+        refused: the fields that were, with the constant of the error.
+    """
+
+    values: dict[int, dict[str, Any]]
+    refused: list[tuple[Field, str]]
 
 
 class Batch:
     """Fields that are asked for together.
 
     Args:
-        fields: in the order in which they are answered.
+        fields: in the order in which they are answered; those of a link behind one another.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = tuple(fields)
         self._question = b"".join(_FIELD.pack(field.id, field.scope, 0, 0, 0, 0, bytes(8)) for field in fields)
         self._room = ctypes.create_string_buffer(len(self._question))
+        self._known: dict[bytes, Any] = {}
+        self._keys = [(link, [each.key for each in group]) for link, group in groupby(fields, attrgetter("link"))]
 
-    def ask(self, handle: object) -> list[Answer]:
+    def ask(self, handle: object) -> Answers:
         """Ask once.
 
         Raises:
@@ -57,13 +68,26 @@ class Batch:
         error = _function()(handle, ctypes.c_int(len(self.fields)), self._room)
         if error:
             raise pynvml.NVMLError(error)
-        found: list[Answer] = []
-        rows = _FIELD.iter_unpack(self._room.raw)
-        for field, (_, _, _, _, kind, failed, raw) in zip(self.fields, rows, strict=True):
-            if failed:
-                found.append(Answer(field, None, ERRORS.get(failed, str(failed))))
-            else:
-                found.append(Answer(field, value(kind, raw), ""))
+        found = Answers({}, [])
+        values: list[Any] = []
+        known = self._known  # most fields are counters of errors, and say what they said before
+        if len(known) > 2 * len(self.fields):
+            known.clear()
+        for (told,) in _TOLD.iter_unpack(self._room.raw):
+            number = known.get(told, _UNKNOWN)
+            if number is _UNKNOWN:
+                kind, failed, raw = _PARTS.unpack(told)
+                if failed:
+                    found.refused.append((self.fields[len(values)], ERRORS.get(failed, str(failed))))
+                    number = None
+                else:
+                    number = known[told] = value(kind, raw)
+            values.append(number)
+        start = 0
+        for link, keys in self._keys:
+            pairs = zip(keys, values[start : start + len(keys)], strict=True)
+            found.values[link] = {key: number for key, number in pairs if number is not None}
+            start += len(keys)
         return found
 
 

@@ -10,7 +10,7 @@ from stoker.sources import nvml_reads as reads
 from stoker.sources.nvml_activity import Activity
 from stoker.sources.nvml_batch import Batch
 from stoker.sources.nvml_calls import Nvml, Refused, text
-from stoker.sources.nvml_fields import FIELDS, link_fields
+from stoker.sources.nvml_fields import FIELDS, OF_GPU, link_fields
 from stoker.sources.nvml_links import Links
 from stoker.sources.nvml_use import CALL as PROCESS_USE
 from stoker.sources.nvml_use import ProcessUse
@@ -172,7 +172,7 @@ class Device:
         of_links: dict[int, dict[str, Any]] = {}
         if up != self._up:  # a link that was down may have told that it supports nothing
             self._up = up
-            self._batch = Batch([field for field in self._batch.fields if field.link < 0] + link_fields(up))
+            self._batch = Batch([field for field in self._batch.fields if field.link == OF_GPU] + link_fields(up))
         if not self._batch.fields:
             return of_links
         try:
@@ -181,13 +181,13 @@ class Device:
             if self._refused(refused):
                 self._batch = Batch(())
             return of_links
+        of_links = answers.values
+        values |= of_links.pop(OF_GPU, {})
         unsupported = set()
-        for field, value, error in answers:
-            if value is not None:
-                (values if field.link < 0 else of_links.setdefault(field.link, {}))[field.key] = value
-            elif error in _NOT_SUPPORTED or error == "INVALID_ARGUMENT":  # an older driver does not know the field
+        for field, error in answers.refused:
+            if error in _NOT_SUPPORTED or error == "INVALID_ARGUMENT":  # an older driver does not know the field
                 unsupported.add(field)
-            elif error:
+            else:
                 self._refused(Refused(call, error))
         if unsupported:
             self._batch = Batch([field for field in self._batch.fields if field not in unsupported])

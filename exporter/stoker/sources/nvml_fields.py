@@ -11,13 +11,17 @@ ALL_LINKS = 0xFFFFFFFF
 """Scope of a field that asks for the sum over all NVLinks."""
 
 
+OF_GPU = -1
+"""In place of a link's number."""
+
+
 class Field(NamedTuple):
     """A field under the name by which its value crosses the pipe, among those of the GPU or of one of its links."""
 
     key: str
     id: int
     scope: int = 0
-    link: int = -1
+    link: int = OF_GPU
 
 
 def _ecc() -> tuple[Field, ...]:

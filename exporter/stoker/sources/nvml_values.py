@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+DIRECTIONS = ("tx", "rx")
+"""Of a link's traffic: sent and received."""
+
 
 class ErrorKey(NamedTuple):
     """Labels of an NVML error; gpu and uuid are empty when it concerned no GPU."""
@@ -17,13 +20,16 @@ class ErrorKey(NamedTuple):
 
 
 class Link(NamedTuple):
-    """An NVLink: its number, whether it is up, what it is (version, remote), its errors by type, and other fields by their name."""
+    """An NVLink: its number, whether it is up, what it is (version, remote), its errors by type, other fields by their name, and the bytes
+    that it has carried by direction (tx, rx).
+    """
 
     number: str
     up: bool
     about: Mapping[str, int]
     errors: Mapping[str, int]
     fields: Mapping[str, int]
+    traffic: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
