@@ -6,8 +6,8 @@ scraped, Stoker in the background at the same interval. CPU is user and system t
 divided by the number of intervals. Memory is the proportional set size (PSS) of all their processes at the end.
 
 What the ratio does not say: by default both have their default collectors, and those are not the same. node_exporter gives twice the series;
-Stoker counts processes by state, which node_exporter does only when asked to, looks for GPUs, and looks once a second for logs, whatever the
-interval, which an interval of many seconds makes dearer for Stoker. `--alike` leaves node_exporter the collectors that Stoker has a
+Stoker counts processes by state, which node_exporter does only when asked to, looks for GPUs, and looks every five seconds for logs of runs
+(every second, once there is a log to follow), whatever the interval, which an interval of many seconds makes dearer for Stoker. `--alike` leaves node_exporter the collectors that Stoker has a
 counterpart of, processes included. Other work on the machine makes both dearer, but not by the same share: compare several runs.
 
     python -m bench.scrape --count 100

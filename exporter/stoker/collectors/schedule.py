@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.5
 """Seconds after which the others no longer wait for a collector."""
+LOOK_AGAIN = 60.0
+"""Seconds after which something that the machine never had is looked for again: most machines lack most things."""
 
 
 class State(StrEnum):
@@ -72,7 +74,12 @@ class Status:
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    """A collector and what is known of its runs; everything under the schedule's lock."""
+    """A collector and what is known of its runs; everything under the schedule's lock.
+
+    Attributes:
+        had: whether it ever said anything else than that there is no such thing.
+        asked: when it last said that, in monotonic seconds.
+    """
 
     collector: Collector
     samples: Sequence[Sample] = ()
@@ -84,6 +91,8 @@ class _Watched:
     failed_runs: int = 0
     call: Call[Reading] | None = None
     overdue: bool = False
+    had: bool = False
+    asked: float = 0.0
 
 
 class Schedule:
@@ -223,7 +232,8 @@ class Schedule:
     def _round(self) -> None:
         """Have every collector run that is not still running, by one worker as long as none of them is slow."""
         self._judge_deadlines()
-        todo = deque(watched for watched in self._watched if watched.call is None)
+        now = self._monotonic()
+        todo = deque(watched for watched in self._watched if _is_due(watched, now))
         self._row.run(partial(self._begin, todo), min(PATIENCE, self._deadline))
         self._round_done.set()
 
@@ -261,6 +271,8 @@ class Schedule:
             else:
                 late = taken > self._deadline
                 messages = _note(watched, self._too_late() if late else outcome, taken)
+                watched.had = watched.had or watched.state is not State.UNAVAILABLE
+                watched.asked = call.started
                 if watched.state in _GOOD:
                     watched.last_success = self._clock()
                 if not late and outcome.samples is not None:
@@ -269,6 +281,12 @@ class Schedule:
 
     def _too_late(self) -> _Outcome:
         return _Outcome(State.FAILED, None, (f"no answer within {self._deadline:g} s",))
+
+
+def _is_due(watched: _Watched, now: float) -> bool:
+    """Whether it is to be asked: it does not run, and is not about something that this machine never had."""
+    absent = watched.state is State.UNAVAILABLE and not watched.had
+    return watched.call is None and not (absent and now - watched.asked < LOOK_AGAIN)
 
 
 class _Outcome(NamedTuple):

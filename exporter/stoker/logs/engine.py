@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 1.0
-"""Seconds between two looks at files that were read to their end."""
+_PAUSE = 1.0
+"""Seconds after a turn that failed."""
 _SAVE_EVERY = 5.0
 _SAVE_COST = 50.0
 _ANSWER_COST = 10.0
@@ -193,10 +193,10 @@ class LogEngine:
             except Exception:  # whatever it is, the next turn may go well, and a thread that ends says nothing more
                 log.exception("a turn of the log engine failed")
                 behind = False
-                self._stopping.wait(INTERVAL)
+                self._stopping.wait(_PAUSE)
             self._first_turn.set()
             if whole and not behind:
-                look = self._steady() + INTERVAL
+                look = self._steady() + min((source.origin.every for source in self._sources), default=_PAUSE)
             if not behind:
                 self._woken.wait(max(0.0, min(look, self._answers_due()) - self._steady()))
 

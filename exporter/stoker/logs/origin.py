@@ -54,6 +54,7 @@ class Origin(ABC):
     Attributes:
         behind: whether there was more to read than the last turn allowed.
         pushed: whether others push to it, so that it asks for a turn when something has come.
+        every: seconds between two looks, when nothing was left to read.
         files: followed now; a pipe, a device or a listening socket that is open counts as one.
         opened: files that were ever opened in this life; a new one is saved at once.
         lag: bytes that are there and not read.
@@ -65,6 +66,7 @@ class Origin(ABC):
 
     behind = False
     pushed = False
+    every = 1.0
     files = 1
     opened = 0
     lag = 0

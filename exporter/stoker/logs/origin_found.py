@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from stoker.logs.origin import Intake
 
 
+_NONE_EVERY = 5.0
+"""Seconds between two looks while nothing is found: most machines never have a run, and a look costs as much as many a collector."""
+
+
 class Found(Files):
     """See the module.
 
@@ -29,6 +33,11 @@ class Found(Files):
         beginning = intake.settings.from_ == "beginning" or intake.settings.runs is not None
         super().__init__(Follower((), from_beginning=beginning, errors=errors, find=finder.paths, log_of=finder.log_of))
         self._finder = finder
+
+    @property
+    def every(self) -> float:  # type: ignore[override]
+        """See Origin."""
+        return super().every if self.files else _NONE_EVERY
 
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:
         """See Origin."""
