@@ -120,9 +120,9 @@ class CollectorsPart:
         """See Part."""
         rows = []
         for status in self.schedule.status():
-            bad = "!" if status.state in (State.FAILED, State.STUCK) else ""
+            mark = {State.FAILED: "!", State.STUCK: "!", State.UNAVAILABLE: "~"}.get(status.state, "")
             took = f"{status.duration * 1000:.1f} ms"
-            rows.append((f"{bad}{status.name}", str(status.state), str(status.series), took, status.says))
+            rows.append((f"{mark}{status.name}", str(status.state), str(status.series), took, status.says))
         return [Table("Collectors", ("collector", "state", "series", "last run", "says"), rows)]
 
 
@@ -160,7 +160,8 @@ class LogsPart:
             last = f"{datetime.fromtimestamp(status.last_line, UTC):%Y-%m-%d %H:%M:%S}" if status.last_line else ""
             errors = ", ".join(f"{reason} {count}" for reason, count in sorted(status.errors.items()))
             counts = (str(status.files), str(status.lines), str(status.matched), str(status.lag))
-            rows.append((f"{'!' if status.says else ''}{status.name}", *counts, last, errors, status.says))
+            mark = "!" if status.says else "~" if status.waits else ""
+            rows.append((f"{mark}{status.name}", *counts, last, errors, status.says or status.waits))
         head = ("source", "files", "lines", "understood", "lag (bytes)", "last line (UTC)", "errors", "says")
         return [Table("Logs", head, rows)]
 

@@ -57,6 +57,7 @@ class SourceStatus:
         matched: of those, understood.
         errors: by reason, those that happened.
         says: why it cannot be read; empty while it can.
+        waits: what there is none of, while there is nothing to read.
     """
 
     name: str
@@ -67,6 +68,7 @@ class SourceStatus:
     matched: int
     errors: dict[str, int]
     says: str
+    waits: str
 
 
 class LogEngine:
@@ -360,6 +362,7 @@ class LogEngine:
                     matched=source.totals.lines - source.totals.matched["none"],
                     errors={reason: count for reason, count in dict(source.totals.errors).items() if count},
                     says=source.says,
+                    waits=source.waits,
                 )
                 for source in self._sources
             ]

@@ -127,6 +127,17 @@ class Source:
         except SourceError as error:
             self._fail("unavailable" if isinstance(error, UnavailableError) else "read", str(error))
 
+    @property
+    def waits(self) -> str:
+        """What there is none of, while there is no file to read; empty otherwise."""
+        if self.files or not self._looked:
+            return ""
+        if self.settings.files:
+            return f"no such file: {', '.join(map(str, self.settings.files))}"
+        if self.settings.runs is not None:
+            return "no run of `stoker run`"
+        return "no process on a GPU that writes a file" if self.settings.discover else ""
+
     def _say(self, said: Iterable[tuple[str, Observation]]) -> None:
         for log_name, observation in said:
             with self._lock:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the page; a row whose first cell starts with `!` is shown as a fault."""
+    """A table of the page; a row whose first cell starts with `!` is shown as a fault, one with `~` as something that is not there."""
 
     title: str
     head: Sequence[str]
@@ -18,14 +18,19 @@ class Table:
 
 
 _STYLE = """
-:root{color-scheme:light dark;--fg:#1c2024;--bg:#fff;--soft:#f3f4f6;--line:#d7dbe0;--bad:#b42318;--link:#175cd3}
-@media(prefers-color-scheme:dark){:root{--fg:#e6e8eb;--bg:#14171a;--soft:#1e2327;--line:#353b41;--bad:#ff8a7d;--link:#84adff}}
+:root{color-scheme:light dark;--fg:#1c2024;--bg:#fff;--soft:#f3f4f6;--line:#d7dbe0;--bad:#b42318;--dim:#667085;--link:#175cd3}
+@media(prefers-color-scheme:dark){:root{--fg:#e6e8eb;--bg:#14171a;--soft:#1e2327;--line:#353b41;--bad:#ff8a7d;--dim:#98a2b3;--link:#84adff}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:70rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}p{margin:.2rem 0}a{color:var(--link)}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line)}
-th{background:var(--soft);font-weight:600}td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-tr.bad td{color:var(--bad)}nav a{margin-right:1rem}
+div{overflow-x:auto}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}
+th{background:var(--soft);font-weight:600}td{font-variant-numeric:tabular-nums}
+td:last-child{white-space:normal;overflow-wrap:anywhere;min-width:14rem}
+tr.bad td{color:var(--bad)}tr.off td{color:var(--dim)}nav a{margin-right:1rem}
 """
+
+
+_CLASSES = {"!": "bad", "~": "off"}
 
 
 def page(title: str, facts: Sequence[str], tables: Sequence[Table]) -> bytes:
@@ -43,10 +48,10 @@ def page(title: str, facts: Sequence[str], tables: Sequence[Table]) -> bytes:
         if not table.rows:
             parts.append(f"<p>{html.escape(table.empty)}</p>")
             continue
-        parts.append("<table><tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in table.head) + "</tr>")
+        parts.append("<div><table><tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in table.head) + "</tr>")
         for row in table.rows:
-            bad = bool(row) and row[0].startswith("!")
-            cells = "".join(f"<td>{html.escape(cell.removeprefix('!'))}</td>" for cell in row)
-            parts.append(f"<tr{' class=bad' if bad else ''}>{cells}</tr>")
-        parts.append("</table>")
+            shown = _CLASSES.get(row[0][:1], "")
+            cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (row[0][len(shown) > 0 :], *row[1:]))
+            parts.append(f"<tr{f' class={shown}' if shown else ''}>{cells}</tr>")
+        parts.append("</table></div>")
     return "".join([*parts, "</body></html>\n"]).encode()
