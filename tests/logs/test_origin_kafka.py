@@ -139,6 +139,15 @@ def test_a_missing_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     followed.kill()
 
 
+def first_shown(program: Program, series: str) -> int:
+    """What a scrape sees first: less than before would be a counter that has fallen."""
+    give_up = time.monotonic() + 2 * PATIENCE
+    while not (value := program.value(series)):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    return int(value)
+
+
 def test_each_record_counts_once_though_the_exporter_is_killed(tmp_path: Path, brokers: Brokers) -> None:
     properties = source(tmp_path, brokers.address).kafka.properties_file
     setting = (
@@ -159,9 +168,11 @@ def test_each_record_counts_once_though_the_exporter_is_killed(tmp_path: Path, b
                 brokers.send("{'loss': 0.25, 'epoch': 0.5}", f"k{sent % 7}")
                 sent += 1
                 time.sleep(0.003)
+            shown = int(program.value(series))
             program.process.send_signal(signal.SIGKILL)
             program.end()
             program = Program(tmp_path, setting)
+            assert shown <= first_shown(program, series) <= sent
         program.until(series, str(sent))
         assert program.value('stoker_log_errors_total{source="s",reason="overwritten"}') in ("", "0")
     finally:

@@ -38,6 +38,8 @@ _ANSWER_AFTER = 1.0
 """Seconds after a save at which those who wait for the next one get it at the latest."""
 _EXPIRE_EVERY = 10.0
 _STOP = 1.5
+_SETTLE = 30.0
+"""Seconds at most in which sources come to where the life before was that cannot begin at once, as a member of a Kafka group."""
 _FIRST_LOOK = 15.0
 """Seconds that the kernel's log waits for the first look at the GPUs, which a driver that hangs never ends."""
 _EVENTS = "(events)"
@@ -147,7 +149,8 @@ class LogEngine:
         self._abandoned = False
         self._saved: tuple[int, ...] = ()
         self._expired_at = steady()
-        self._killed = False
+        self._patience = _SAVE_EVERY
+        self._unsure = True  # until it is known what was saved
         self._failing: set[str] = set()
 
     @property
@@ -157,7 +160,7 @@ class LogEngine:
         That lasts until all is read, and not longer than it took to get there.
         """
         since = self._steady() - self._began
-        return self._killed and since < max(_SAVE_EVERY, _SAVE_COST * self._save_took)
+        return self._unsure and since < max(self._patience, _SAVE_COST * self._save_took)
 
     @property
     def ready(self) -> bool:
@@ -227,8 +230,10 @@ class LogEngine:
                     read.append(source.name)
         self._turn_events()
         behind = any(source.behind for source in self._sources)
-        if whole and not behind:
-            self._killed = False
+        if not all(source.origin.settled or source.says for source in self._sources):
+            self._patience = _SETTLE
+        elif whole and not behind:
+            self._unsure = False
         with self._lock:
             self._store.looked(read, self._clock())
         if steady - self._expired_at >= _EXPIRE_EVERY:
@@ -305,6 +310,7 @@ class LogEngine:
         """Take over what was saved; what does not fit is set aside."""
         kept = self._state.load()
         if kept is None:
+            self._unsure = False
             return
         try:
             for source in self._sources:
@@ -313,12 +319,13 @@ class LogEngine:
             self._store.restore(kept["store"], self._settings)
             if self._events is not None:
                 self._events.restore(kept.get("events", ()))
-            self._killed = not kept.get("ended", False)
+            self._unsure = not kept.get("ended", False)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._state.set_aside(repr(error))
             self._store, self._sources = (
                 self._build()
             )  # positions without their values would lose what lies before them
+            self._unsure = False
 
     def save(self, *, ended: bool = False) -> bool:
         """Save positions and values of one moment, unless nothing has changed; whether they are saved.

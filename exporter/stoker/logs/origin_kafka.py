@@ -38,6 +38,11 @@ class Topics(Origin):
         self._kept: list[list[Any]] = []
         self._lost = 0
 
+    @property
+    def settled(self) -> bool:  # type: ignore[override]
+        """See Origin."""
+        return self._kafka is not None and self._kafka.caught_up
+
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:
         """See Origin."""
         if self._kafka is None:
