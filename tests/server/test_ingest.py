@@ -147,7 +147,7 @@ STEP = "stoker_train_step{source=s,run=%s}"
         ),
         (b'{"message": "step 1"}\n{"log": "step 2\\n"}\n{"msg": "step 3"}\n', JSON),
         (b'{"message": "step 1"}{"log": "step 2\\n"} {"msg": "step 3"}', JSON),
-        (b'{"message": "step 1", "tag": "\xff"}\n{"log": "step 2",\n "k": 1}\n{"msg": "step 3"}', JSON),
+        (b'{"message": "step 1", "tag": "\xff"}\n{"log": "step 2",\n "k": "\t"}\n{"msg": "step 3"}', JSON),
         (b'[{"message": "step 1"}, {"event": "step 2", "k": {}}, "step 3", {"k": "\xff"}]', JSON),
         (b"step 1\nstep 2\nstep 3", {"Content_Type": "application/x-www-form-urlencoded"}),
         (b'{"message": "step 1\\nstep 2\\nstep 3"}', {"Content_Type": "application/json; charset=utf-8"}),

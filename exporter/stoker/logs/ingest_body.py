@@ -23,7 +23,7 @@ _JSON = re.compile(r"(?:application|text)/(?:[\w.-]+\+|x-)?(?:nd)?json(?:-lines|
 # text/plain, and what curl and libraries say when they were told nothing
 _LINES = re.compile(r"(?:text/.*|application/(?:x-www-form-urlencoded|octet-stream))?\Z")
 _SPACE = re.compile(r"[ \t\r\n]*")
-_read = json.JSONDecoder().raw_decode
+_read = json.JSONDecoder(strict=False).raw_decode  # a tab in a text costs nobody the whole body
 _TIMES = ("@timestamp", "timestamp", "time", "date", "ts")
 _HOSTS = ("host", "hostname", "host.name", "host.hostname", "agent.hostname", "kubernetes.host")
 """Where Fluentd, Vector, Logstash, Beats and Fluent Bit's Kubernetes filter say it."""
