@@ -17,6 +17,7 @@ import pytest
 from followed import Followed, settings
 from served import Program
 from stoker.config.settings import IngestSettings, Limits
+from stoker.logs.ingest_body import TooLargeError, unpacked
 from stoker.server.http import Server
 from stoker.server.ingest import ingest
 from stoker.server.message import Response, Route
@@ -112,6 +113,18 @@ def test_a_token_that_cannot_be_read_lets_nobody_in_and_is_said(tmp_path: Path, 
     (tmp_path / "token").write_text("other")
     assert push(program.port, "/ingest/push", LOSS, **TOKEN)[0] == 401
     assert push(program.port, "/ingest/push", LOSS, Authorization="Bearer other")[0] == 200
+
+
+def test_a_body_of_very_many_small_packs_is_unpacked_in_small_copies() -> None:
+    empty = gzip.compress(b"")
+    body = empty * (2**21 // len(empty)) + gzip.compress(LOSS)
+    began = time.process_time()
+    assert unpacked(body, "gzip", 2**22) == LOSS
+    print(f"{len(body)} bytes in {time.process_time() - began:.2f} s")
+    some = random.Random(1).randbytes(200_000)
+    assert unpacked(gzip.compress(some) * 3, "gzip", 600_000) == some * 3
+    with pytest.raises(TooLargeError):
+        unpacked(gzip.compress(some) * 3, "gzip", 599_999)
 
 
 def pushed(tmp_path: Path, limits: Limits | None = None, **keys: str) -> tuple[Followed, Server]:

@@ -30,6 +30,9 @@ _HOSTS = ("host", "hostname", "host.name", "host.hostname", "agent.hostname", "k
 _MILLISECONDS = 1e11
 """A number above this counts milliseconds: it would be the year 5138 otherwise."""
 _GZIP = 31
+_FIRST = 1024
+_NEXT = 65536
+"""Bytes that are given to be unpacked at once: what is left of them is copied, for each of maybe very many small members."""
 _NAME = 1024
 
 
@@ -61,17 +64,19 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise UnreadableError(f"the encoding {encoding} is not read; send gzip or none")
-    found = bytearray()
-    rest = body
+    found, at, packed = bytearray(), 0, memoryview(body)
     try:
-        while rest:
-            member = zlib.decompressobj(wbits=_GZIP)
-            found += member.decompress(rest, most + 1 - len(found))
-            if len(found) > most:
-                raise TooLargeError(f"more than {most} bytes when unpacked")
-            if not member.eof:
-                raise UnreadableError("the gzip data ends too early")
-            rest = member.unused_data
+        while at < len(body):
+            member, size = zlib.decompressobj(wbits=_GZIP), _FIRST
+            while not member.eof:
+                piece = packed[at : at + size]
+                if not piece:
+                    raise UnreadableError("the gzip data ends too early")
+                found += member.decompress(piece, most + 1 - len(found))
+                if len(found) > most:
+                    raise TooLargeError(f"more than {most} bytes when unpacked")
+                at += len(piece) - len(member.unused_data)
+                size = _NEXT
     except zlib.error as error:
         raise UnreadableError(f"this is no gzip: {error}") from error
     return bytes(found)
