@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -243,6 +244,42 @@ def test_a_call_that_hung_hangs_again_for_its_gpu_alone(nvml_library: Path, tmp_
     up = [line.rpartition(" ")[2] for line in page.splitlines() if line.startswith("stoker_gpu_up{")]
     assert up == ["1", "0", "1"]
     assert 'call="nvmlDeviceGetPowerUsage",error="TIMEOUT"} 1\n' in page
+
+
+def test_what_a_killed_replay_leaves_is_removed_by_the_next_and_what_is_in_use_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = load(recordings.RECORDED / recordings.FIRST)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    command = [sys.executable, "-m", "stoker", "serve", "--replay", str(recordings.RECORDED / recordings.FIRST)]
+    killed = subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert killed.stderr is not None
+    next(line for line in killed.stderr if "listening on=" in line)
+    left = list(tmp_path.iterdir())
+    first = Replay(recording)
+    both = {*left, Path(first.machine.proc).parents[1]}
+    assert len(left) == 1
+    assert set(tmp_path.iterdir()) == both
+    killed.kill()
+    killed.communicate()
+    second = Replay(recording)
+    assert set(tmp_path.iterdir()) == both - set(left) | {Path(second.machine.proc).parents[1]}
+    first.close()
+    second.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_said_names_files_as_the_recorded_machine_does(tmp_path: Path) -> None:
+    replay = Replay(load(recordings.RECORDED / recordings.FIRST), tmp_path / "replay")
+    machine = replay.machine
+    said = f"{machine.proc}/stat: x; mount {machine.root}/data: y; {machine.sys}/class: z"
+    assert replay.named(said) == "/proc/stat: x; mount /data: y; /sys/class: z"
+    replay.close()
 
 
 def test_the_command_says_in_one_line_what_an_older_recording_lacks(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def _played(name: str) -> str:
 
 def _says(schedule: Schedule, folder: str) -> dict[str, str]:
     """By collector, with paths as they are below the folder."""
-    return {status.name: status.says.replace(f"{folder}/", "") for status in schedule.status() if status.says}
+    return {status.name: status.says.replace(folder, "") for status in schedule.status() if status.says}
 
 
 def replayed(
@@ -176,7 +176,7 @@ def replayed(
             for _ in range(still):
                 part.schedule.run_once()
         folder = Path(replay.machine.proc).parent
-        return recordings.rendered(part.samples()), watch, _says(part.schedule, f"{folder}"), f"{folder.parent}"
+        return recordings.rendered(part.samples()), watch, _says(part.schedule, ""), f"{folder.parent}"
     finally:
         part.stop()
         replay.close()

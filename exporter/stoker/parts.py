@@ -223,7 +223,7 @@ def replayed_parts(
             ),
             accounted=ACCOUNTS in recording.covers,
         )
-    schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline)
+    schedule = Schedule(collectors, interval=settings.interval, deadline=settings.deadline, shown=replay.named)
     return [CollectorsPart(schedule, nvml, made_of)]
 
 

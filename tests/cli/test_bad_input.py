@@ -81,7 +81,11 @@ BAD = {
         1,
         "a repetition without bound stands around something that can be cut in several ways",
     ),
-    "an empty glob": ("sources: [{name: a, files: ['']}]\n", 1, "a glob is empty; as in /var/log/train/*.log"),
+    "an empty glob": (
+        "sources: [{name: a, files: ['']}]\n",
+        1,
+        "files has nothing in it, or an empty text; as in [/var/log/train/*.log]",
+    ),
     "a label of one's own": (
         "sources: [{name: a, files: [/x], labels: {team: b}}]\n",
         1,
@@ -109,6 +113,16 @@ BAD = {
     ),
     "a source without origin": ("sources: [{name: a}]\n", 1, "source-origin: a source has exactly one origin"),
     "a source with two": ("sources: [{name: a, stdin: true, journal: {}}]\n", 1, "source-origin: a source has exactly"),
+    "no globs": (
+        "sources: [{name: a, files: []}]\n",
+        1,
+        "source-origin: files has nothing in it, or an empty text; as",
+    ),
+    "no topics": (
+        "sources: [{name: a, kafka: {brokers: [b], topics: []}}]\n",
+        1,
+        "source-origin: topics has nothing in it, or an empty text; as in [train-logs]",
+    ),
     "syslog on no address": ("sources: [{name: a, syslog: {listen: here}}]\n", 1, "listen: here is no address; write"),
 }
 

@@ -65,6 +65,26 @@ def test_a_killed_process_counts_every_line_once(tmp_path: Path) -> None:
     assert last.exposed()["stoker_log_lines_total{source=s}"] == written
 
 
+def test_after_a_kill_nothing_is_shown_that_would_look_like_a_counter_that_fell(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    log = logs / "a.log"
+    log.write_text("GET /a 200\n")
+    first = Followed(settings(logs), state=state)
+    first.turn()
+    log.write_text("GET /a 200\n" * 3)
+    assert first.turn()[SERIES] == 3
+    first.kill()
+    second = Followed(settings(logs), state=state, clock=first.clock)
+    assert second.exposed() == {}, "1 is saved, and 3 was shown"
+    assert second.turn()[SERIES] == 3
+    second.kill()
+    third = Followed(settings(logs), state=state, clock=first.clock)
+    assert third.exposed() == {}
+    first.clock.now += 5
+    assert third.exposed()[SERIES] == 3, "a source that never comes to its end does not keep all back"
+
+
 @pytest.mark.parametrize("killed", ["before it is a line", "after", "never"])
 def test_a_last_line_without_end_is_counted_once_and_what_follows_is_another(tmp_path: Path, killed: str) -> None:
     logs, state = tmp_path / "logs", tmp_path / "state"

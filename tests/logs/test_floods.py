@@ -189,6 +189,25 @@ def test_a_hole_of_a_terabyte_is_passed_over(tmp_path: Path) -> None:
     assert found["stoker_log_bytes_total{source=s}"] < 1 << 20
 
 
+def test_a_run_of_nul_bytes_is_one_however_long_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    followed = Followed(settings(tmp_path))
+    nul = "stoker_log_errors_total{source=s,reason=nul}"
+    assert followed.turn()[nul] == 1
+    os.truncate(path, 1 << 41)
+    assert followed.turn()[nul] == 1
+    with path.open("ab") as file:
+        file.write(b"\0" * 1_000_000 + b"step 1/100 loss 2.5\n")
+    found = followed.turn()
+    assert (found["stoker_train_step{source=s,run=h-a}"], found[nul]) == (1, 1)
+    with path.open("ab") as file:
+        file.write(b"\0" * 1_000_000 + b"step 2/100 loss 2.5\n")
+    found = followed.turn()
+    assert (found["stoker_train_step{source=s,run=h-a}"], found[nul]) == (2, 2)
+
+
 def test_what_is_no_file_is_counted_and_costs_nothing_else(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.log")
     (tmp_path / "zero.log").symlink_to("/dev/zero")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stoker.config.settings import SourceSettings
+from stoker.config.settings import IngestSettings, SourceSettings
 from stoker.logs.identity import Identity, decimal, identify
 
 
@@ -30,6 +30,23 @@ def test_a_run_is_named_by_its_host_and_file() -> None:
 )
 def test_a_template_takes_words_groups_and_the_environment(template: str, run: str) -> None:
     assert labels("/logs/exp1/train.log", run=template, path=r"/(?P<job>\w+)/[^/]+$").run == run
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("train.job1", "train.job1"),
+        ("logs.train.dev", "logs.train.dev"),
+        ("/var/log/train.log", "train"),
+        ("kube.var.log.train.log", "kube.var.log.train"),
+        ("node1/vllm.service", "vllm"),
+        ("node1/train.py", "train"),
+        ("trainer-0.trainer.ml", "trainer-0.trainer.ml"),
+    ],
+)
+def test_the_dots_in_names_that_others_give_are_no_endings(name: str, stem: str) -> None:
+    assert labels(name, ingest=IngestSettings()).run == f"node1-{stem}"
+    assert labels(name, ingest=IngestSettings(), run="{stem}").run == stem
 
 
 def test_a_path_that_does_not_match_leaves_the_groups_empty() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NOW = 1_700_000_000.0
 LINES = "stoker_log_lines_total{source=s}"
+STEPS = "stoker_train_step{"
 REPORTS = "stoker_train_reports_total{source=s,run=%s}"
 
 
@@ -100,10 +101,13 @@ def test_members_of_a_group_share_the_records(tmp_path: Path, brokers: Brokers) 
     two = Followed(source(second, brokers.address), state=second / "state", clock=Clock(NOW))
     until(lambda *seen: all(each.get("stoker_log_files{source=s}") == 2 for each in seen), one, two)
     for number in range(40):
-        brokers.send("step 1", f"k{number}")
+        brokers.send("step 2", f"k{number}")
     brokers.flush()
     until(lambda mine, other: mine[LINES] + other[LINES] == 80, one, two)
     assert 40 < one.exposed()[LINES] < 80
+    steps = [{name: value for name, value in each.exposed().items() if name.startswith(STEPS)} for each in (one, two)]
+    assert set(steps[1].values()) == {2}
+    assert {steps[0][run] for run in steps[1]} == {1}, "who read a run before goes on to show its last values"
     one.turn(6)
     two.engine.stop()
     for number in range(40):
@@ -135,6 +139,15 @@ def test_a_missing_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     followed.kill()
 
 
+def first_shown(program: Program, series: str) -> int:
+    """What a scrape sees first: less than before would be a counter that has fallen."""
+    give_up = time.monotonic() + 2 * PATIENCE
+    while not (value := program.value(series)):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    return int(value)
+
+
 def test_each_record_counts_once_though_the_exporter_is_killed(tmp_path: Path, brokers: Brokers) -> None:
     properties = source(tmp_path, brokers.address).kafka.properties_file
     setting = (
@@ -155,9 +168,11 @@ def test_each_record_counts_once_though_the_exporter_is_killed(tmp_path: Path, b
                 brokers.send("{'loss': 0.25, 'epoch': 0.5}", f"k{sent % 7}")
                 sent += 1
                 time.sleep(0.003)
+            shown = int(program.value(series))
             program.process.send_signal(signal.SIGKILL)
             program.end()
             program = Program(tmp_path, setting)
+            assert shown <= first_shown(program, series) <= sent
         program.until(series, str(sent))
         assert program.value('stoker_log_errors_total{source="s",reason="overwritten"}') in ("", "0")
     finally:

@@ -159,7 +159,16 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(serve: Callable[..., Ser
         (b"POST /echo HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n", 400),
         (b"POST /echo HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
         (b"POST /echo HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
-        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\nab\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 300, 400),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n", 413),
+        (b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 17_000, 413),
         (b"GET /hello HTTP/1.1\r\na: " + b"x" * 20000 + b"\r\n\r\n", 431),
         (b"GET /hello HTTP/1.1\r\na: " + b"x" * 200000, 431),
     ],
@@ -175,6 +184,21 @@ def test_what_is_no_request_gets_its_status_and_is_closed(
         wire.socket.shutdown(socket.SHUT_WR)
         assert wire.closed()
     assert counted(server)["other", str(status)] == 1
+
+
+def test_a_body_in_chunks_is_put_together_however_it_comes(serve: Callable[..., Server]) -> None:
+    head = b"POST /echo HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    body = b"5\r\nhello\r\n00A;name=value\r\n, \r\nworld\n\r\n0\r\nTrailer: x\r\n\r\n"
+    with Wire(serve().port) as wire:
+        for size in (1, 7, 1000):
+            data = head + body
+            for start in range(0, len(data), size):
+                wire.send(data[start : start + size])
+            answer = wire.answer()
+            assert (answer.status, answer.body) == (200, b"hello, \r\nworld\n")
+        wire.send(head + body + b"GET /hello HTTP/1.1\r\n\r\n")
+        assert wire.answer().body == b"hello, \r\nworld\n"
+        assert wire.answer().body == b"hello\n"
 
 
 def test_a_client_that_sends_too_much_gets_to_read_why(serve: Callable[..., Server]) -> None:

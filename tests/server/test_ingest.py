@@ -17,6 +17,7 @@ import pytest
 from followed import Followed, settings
 from served import Program
 from stoker.config.settings import IngestSettings, Limits
+from stoker.logs.ingest_body import TooLargeError, unpacked
 from stoker.server.http import Server
 from stoker.server.ingest import ingest
 from stoker.server.message import Response, Route
@@ -70,9 +71,11 @@ def test_lines_are_counted_when_the_answer_comes(program: Program) -> None:
 
 def test_who_may_not_or_asks_wrongly_is_told_why(program: Program) -> None:
     port = program.port
-    status, headers, _ = push(port, "/ingest/push", LOSS)
+    status, headers, says = push(port, "/ingest/push", LOSS)
     assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert push(port, "/ingest/push", LOSS, Authorization="Bearer s3cre")[0] == 401
+    assert says == b"send the token as `Authorization: Bearer TOKEN`\n"
+    status, _, says = push(port, "/ingest/push", LOSS, Authorization="Bearer s3cre")
+    assert (status, says) == (401, b"this is not the token of the source\n")
     assert push(port, "/ingest/push", LOSS, Authorization="Basic czNjcmV0")[0] == 401
     assert push(port, "/ingest/none", LOSS, **TOKEN)[0] == 404
     assert push(port, "/ingest/", LOSS, **TOKEN)[0] == 404
@@ -82,7 +85,11 @@ def test_who_may_not_or_asks_wrongly_is_told_why(program: Program) -> None:
     assert push(port, "/ingest/open", gzip.compress(LOSS)[:-4], Content_Encoding="gzip")[0] == 400
     assert push(port, "/ingest/open", b"x", Content_Encoding="br")[0] == 400
     assert push(port, "/ingest/open", b"[1, ", Content_Type="application/json")[0] == 400
-    assert push(port, "/ingest/open", b"x", Idempotency_Key="k" * 300)[0] == 400
+    status, _, says = push(port, "/ingest/open", b'{"log": "a"}\nplain\n', Content_Type="application/x-ndjson")
+    assert (status, says) == (400, b"this is no JSON: Expecting value: line 2 column 1 (char 13)\n")
+    status, _, says = push(port, "/ingest/open", b"\x81\xa3log\xa1a", Content_Type="application/msgpack")
+    assert (status, says[:41]) == (415, b"the type application/msgpack is not read;")
+    assert push(port, "/ingest/open", b"x", Idempotency_Key="k" * 1025)[0] == 400
     assert push(port, "/metrics", b"", method="POST")[0] == 405
     assert (program.value(LINES), program.value(OPEN_LINES)) == ("0", "0")
 
@@ -106,6 +113,18 @@ def test_a_token_that_cannot_be_read_lets_nobody_in_and_is_said(tmp_path: Path, 
     (tmp_path / "token").write_text("other")
     assert push(program.port, "/ingest/push", LOSS, **TOKEN)[0] == 401
     assert push(program.port, "/ingest/push", LOSS, Authorization="Bearer other")[0] == 200
+
+
+def test_a_body_of_very_many_small_packs_is_unpacked_in_small_copies() -> None:
+    empty = gzip.compress(b"")
+    body = empty * (2**21 // len(empty)) + gzip.compress(LOSS)
+    began = time.process_time()
+    assert unpacked(body, "gzip", 2**22) == LOSS
+    print(f"{len(body)} bytes in {time.process_time() - began:.2f} s")
+    some = random.Random(1).randbytes(200_000)
+    assert unpacked(gzip.compress(some) * 3, "gzip", 600_000) == some * 3
+    with pytest.raises(TooLargeError):
+        unpacked(gzip.compress(some) * 3, "gzip", 599_999)
 
 
 def pushed(tmp_path: Path, limits: Limits | None = None, **keys: str) -> tuple[Followed, Server]:
@@ -140,7 +159,10 @@ STEP = "stoker_train_step{source=s,run=%s}"
             {"Content_Type": "application/x-ndjson"},
         ),
         (b'{"message": "step 1"}\n{"log": "step 2\\n"}\n{"msg": "step 3"}\n', JSON),
-        (b'[{"message": "step 1"}, {"event": "step 2", "k": {}}, "step 3"]', JSON),
+        (b'{"message": "step 1"}{"log": "step 2\\n"} {"msg": "step 3"}', JSON),
+        (b'{"message": "step 1", "tag": "\xff"}\n{"log": "step 2",\n "k": "\t"}\n{"msg": "step 3"}', JSON),
+        (b'[{"message": "step 1"}, {"event": "step 2", "k": {}}, "step 3", {"k": "\xff"}]', JSON),
+        (b"step 1\nstep 2\nstep 3", {"Content_Type": "application/x-www-form-urlencoded"}),
         (b'{"message": "step 1\\nstep 2\\nstep 3"}', {"Content_Type": "application/json; charset=utf-8"}),
     ],
 )
@@ -152,11 +174,20 @@ def test_what_the_senders_write_gives_the_same_series(tmp_path: Path, body: byte
     assert seen["stoker_train_reports_total{source=s,run=a}"] == 3
 
 
+def test_a_body_in_which_one_record_is_no_json_counts_nothing(tmp_path: Path) -> None:
+    followed, server = pushed(tmp_path)
+    with running(server):
+        body = b'{"message": "step 1"}\n{"message": "step'
+        assert push(server.port, "/ingest/s?stream=a.log", body, **JSON)[0] == 400
+        seen = send(followed, server.port, "/ingest/s?stream=a.log", b"", **JSON)
+    assert seen["stoker_log_lines_total{source=s}"] == 0
+
+
 def test_senders_do_not_mix_and_the_one_silent_for_longest_gives_way(tmp_path: Path) -> None:
     followed, server = pushed(tmp_path, Limits(streams_per_source=2), stream_field="kubernetes.pod_name")
     with running(server):
         send(followed, server.port, "/ingest/s?stream=a", b"step 1\n")
-        send(followed, server.port, "/ingest/s", b"step 5\n", X_Stoker_Stream="b")
+        send(followed, server.port, "/ingest/s", b"step 5\n", X_Stoker_Stream="日志/b.log".encode().decode("latin-1"))
         records = [{"log": f"step {n}", "kubernetes": {"pod_name": f"p{n % 2}"}} for n in range(10, 20)]
         seen = send(followed, server.port, "/ingest/s", json.dumps(records).encode(), **JSON)
     assert [seen[STEP % run] for run in ("a", "b", "p0", "p1")] == [1, 5, 18, 19]

@@ -106,6 +106,7 @@ class Schedule:
         monotonic: seconds that never go back.
         stale_after: seconds after which a reading is no longer served.
         wait: how to wait for the end of a call for some seconds.
+        shown: what a collector says as people get to read it.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Schedule:
         monotonic: Callable[[], float] = time.monotonic,
         stale_after: float = 300.0,
         wait: Callable[[Done, float], bool] = Done.wait,
+        shown: Callable[[str], str] = str,
     ) -> None:
         self._watched = [_Watched(collector) for collector in collectors]
         self._interval = interval
@@ -126,6 +128,7 @@ class Schedule:
         self._monotonic = monotonic
         self._stale_after = stale_after
         self._wait = wait
+        self._shown = shown
         self._row = Row("collector", wait=wait, monotonic=monotonic)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -263,6 +266,7 @@ class Schedule:
         """Judge a call that has returned. Runs in the worker's thread and raises nothing."""
         taken = (call.finished or call.started) - call.started
         outcome = _judged(call)
+        outcome = outcome._replace(says=tuple(map(self._shown, outcome.says)))
         with self._lock:
             known, watched.call, watched.overdue = watched.overdue, None, False
             if known:

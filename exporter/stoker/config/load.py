@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -136,6 +136,11 @@ def _check_address(listen: str, at: At, problems: Problems, example: str) -> Non
         problems.add(at.value("listen"), "listen", f"{listen} is no address", f"write host:port, as {example}")
 
 
+def _check_list(given: Sequence[str], at: At, key: str, problems: Problems, example: str) -> None:
+    if not given or not all(given):
+        problems.add(at.value(key), "source-origin", f"{key} has nothing in it, or an empty text", f"as in [{example}]")
+
+
 def _check_source(source: SourceSettings, problems: Problems) -> None:
     if not _SOURCE_NAME.match(source.name):
         problems.add(
@@ -145,8 +150,11 @@ def _check_source(source: SourceSettings, problems: Problems) -> None:
     if len(given) != 1:
         right = f"set one of {', '.join(ORIGINS)}"
         problems.add(source.at.position, "source-origin", "a source has exactly one origin", right)
-    if source.files is not None and not all(source.files):
-        problems.add(source.at.value("files"), "source-origin", "a glob is empty", "as in /var/log/train/*.log")
+    if source.files is not None:
+        _check_list(source.files, source.at, "files", problems, "/var/log/train/*.log")
+    if source.kafka is not None:
+        _check_list(source.kafka.brokers, source.kafka.at, "brokers", problems, "kafka1:9092")
+        _check_list(source.kafka.topics, source.kafka.at, "topics", problems, "train-logs")
     if source.syslog is not None:
         _check_address(source.syslog.listen, source.syslog.at, problems, "127.0.0.1:5514")
     _check_values(source, problems)

@@ -96,6 +96,7 @@ class KafkaSettings:
     properties_file: str | None = setting(
         None, doc="File with properties of librdkafka, `name=value` a line: `security.protocol`, `sasl.password`, …"
     )
+    at: At = field(default_factory=At, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ _ANSWER_AFTER = 1.0
 """Seconds after a save at which those who wait for the next one get it at the latest."""
 _EXPIRE_EVERY = 10.0
 _STOP = 1.5
+_SETTLE = 30.0
+"""Seconds at most in which sources come to where the life before was that cannot begin at once, as a member of a Kafka group."""
 _FIRST_LOOK = 15.0
 """Seconds that the kernel's log waits for the first look at the GPUs, which a driver that hangs never ends."""
 _EVENTS = "(events)"
@@ -149,12 +151,23 @@ class LogEngine:
         self._abandoned = False
         self._saved: tuple[int, ...] = ()
         self._expired_at = steady()
+        self._patience = _SAVE_EVERY
+        self._unsure = True  # until it is known what was saved
         self._failing: set[str] = set()
 
     @property
+    def _again(self) -> bool:
+        """Whether values may be lower than a killed process has shown them: it had read on since it last saved.
+
+        That lasts until all is read, and not longer than it took to get there.
+        """
+        since = self._steady() - self._began
+        return self._unsure and since < max(self._patience, _SAVE_COST * self._save_took)
+
+    @property
     def ready(self) -> bool:
-        """Whether every source was looked at once."""
-        return self._first_turn.is_set()
+        """Whether every source was looked at once, and what was read before a kill is read again."""
+        return self._first_turn.is_set() and not self._again
 
     def start(self) -> None:
         """Take over what was saved, then read in the background. Counters are right from the first scrape on."""
@@ -179,7 +192,7 @@ class LogEngine:
             if source.origin.pushed:  # what has come would not come again
                 self._turn(source, self._steady())
         self._turn_events()
-        self.save()
+        self.save(ended=True)
         self._answer()
         for source in self._sources:
             source.close()
@@ -219,6 +232,10 @@ class LogEngine:
                     read.append(source.name)
         self._turn_events()
         behind = any(source.behind for source in self._sources)
+        if not all(source.origin.settled or source.says for source in self._sources):
+            self._patience = _SETTLE
+        elif whole and not behind:
+            self._unsure = False
         with self._lock:
             self._store.looked(read, self._clock())
         if steady - self._expired_at >= _EXPIRE_EVERY:
@@ -295,6 +312,7 @@ class LogEngine:
         """Take over what was saved; what does not fit is set aside."""
         kept = self._state.load()
         if kept is None:
+            self._unsure = False
             return
         try:
             for source in self._sources:
@@ -303,23 +321,30 @@ class LogEngine:
             self._store.restore(kept["store"], self._settings)
             if self._events is not None:
                 self._events.restore(kept.get("events", ()))
+            self._unsure = not kept.get("ended", False)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._state.set_aside(repr(error))
             self._store, self._sources = (
                 self._build()
             )  # positions without their values would lose what lies before them
+            self._unsure = False
 
-    def save(self) -> bool:
-        """Save positions and values of one moment, unless nothing has changed; whether they are saved."""
+    def save(self, *, ended: bool = False) -> bool:
+        """Save positions and values of one moment, unless nothing has changed; whether they are saved.
+
+        Args:
+            ended: whether nothing is read after that.
+        """
         begun = time.perf_counter()
         if self._abandoned:
             return False
         # no lock: what is saved changes in the thread that saves only, and scrapes change nothing
-        now = self._marks()
+        now = (*self._marks(), int(ended))
         if now == self._saved and self._state.writable:
             return True
         whole: dict[str, Any] = {
             "saved": self._clock(),
+            "ended": ended,
             "sources": {source.name: source.state() for source in self._sources},
             "store": self._store.state(),
             "events": self._events.state() if self._events is not None else [],
@@ -339,7 +364,12 @@ class LogEngine:
         return tuple(marks)
 
     def samples(self) -> list[Sample]:
-        """Everything that logs say, and what the engine says of itself; never waits for a file."""
+        """Everything that logs say, and what the engine says of itself; never waits for a file.
+
+        Nothing while counters would be seen to fall: Prometheus takes that for a restart from zero, and counts all of it again.
+        """
+        if self._again:
+            return []
         now = self._clock()
         with self._lock:
             found = list(self._store.samples(now))

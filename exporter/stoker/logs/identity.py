@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of characters, as a JSON text may spell them; two of the halves would be one on the page."""
+_SENT = ("ingest", "kafka", "syslog", "journal")
+"""Kinds of sources whose streams others name."""
+# train.log, train.service, train.py; what follows the last dot of a tag `train.job1` or a topic `logs.train.dev` is part of its name
+_ENDING = re.compile(
+    r"\.(?:log|txt|out|err|stdout|stderr|console|jsonl?|ndjson|csv|tsv|gz|zst|py|sh"
+    r"|service|scope|slice|timer|socket|target|mount|automount|swap|path|device)\Z"
+)
 _FIELD = re.compile(r"\{(env:)?(\w+)\}")
 
 
@@ -50,10 +57,8 @@ def gpu_names(said: Mapping[str, str], known: tuple[str, str] | None) -> tuple[s
     return known or ("", said.get("uuid") or f"pci:{said['pci_bus_id'].partition('.')[0]}")
 
 
-def fill(template: str, path: str, groups: Mapping[str, str], host: str, environment: Mapping[str, str]) -> str:
+def fill(template: str, words: Mapping[str, str], environment: Mapping[str, str]) -> str:
     """The template's text for one file; a field that nothing gives is empty."""
-    file = PurePath(path)
-    words = {"stem": file.stem, "name": file.name, "parent": file.parent.name, "host": host, **groups}
 
     def value(match: re.Match[str]) -> str:
         return environment.get(match[2], "") if match[1] else words.get(match[2], "")
@@ -61,23 +66,31 @@ def fill(template: str, path: str, groups: Mapping[str, str], host: str, environ
     return _FIELD.sub(value, template).strip()
 
 
+def _stem(source: SourceSettings, file: PurePath) -> str:
+    sent = any(getattr(source, kind) is not None for kind in _SENT)
+    return _ENDING.sub("", file.name) if sent else file.stem
+
+
 def identify(source: SourceSettings, path: str, host: str, environment: Mapping[str, str] = os.environ) -> Identity:
     """Labels of a file.
 
     Args:
         source: its settings.
-        path: of the file; for standard input and the kernel log, the source's name.
+        path: of the file, or the name of the stream; for standard input and the kernel log, the source's name.
         host: of this machine.
         environment: for `{env:NAME}`.
     """
     groups: dict[str, str] = {}
     if source.path and (match := re.search(source.path, path)):
         groups = {name: value or "" for name, value in match.groupdict().items()}
-    run = fill(source.run, path, groups, host, environment) if source.run else _owner(path)
-    rank = fill(source.rank, path, groups, host, environment) if source.rank else groups.get("rank", "")
-    service = fill(source.service, path, groups, host, environment) if source.service else ""
+    file = PurePath(path)
+    stem = _stem(source, file)
+    words = {"stem": stem, "name": file.name, "parent": file.parent.name, "host": host, **groups}
+    run = fill(source.run, words, environment) if source.run else _owner(path)
+    rank = fill(source.rank, words, environment) if source.rank else groups.get("rank", "")
+    service = fill(source.service, words, environment) if source.service else ""
     return Identity(
-        run=run or f"{host}-{PurePath(path).stem or source.name}",
+        run=run or f"{host}-{stem or source.name}",
         rank=decimal(rank),
         service=service or str(source.name),
         engine=str(source.labels.get("engine", "")),

@@ -1,4 +1,4 @@
-"""What the body of a push says: plain lines, JSON objects one a line, or a JSON array of them.
+"""What the body of a push says: plain lines, or JSON objects, one behind the other or in an array.
 
 A JSON object stays a line of JSON, as in a file: its message is read by whoever reads JSON lines. Here only its time and its stream are
 looked for.
@@ -7,6 +7,7 @@ looked for.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +18,30 @@ from stoker.sources.inbox import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_JSON = ("application/json", "text/json")
-_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
+# application/json, application/x-ndjson, application/jsonl, application/cloudevents+json
+_JSON = re.compile(r"(?:application|text)/(?:[\w.-]+\+|x-)?(?:nd)?json(?:-lines|l)?\Z")
+# text/plain, and what curl and libraries say when they were told nothing
+_LINES = re.compile(r"(?:text/.*|application/(?:x-www-form-urlencoded|octet-stream))?\Z")
+_SPACE = re.compile(r"[ \t\r\n]*")
+_read = json.JSONDecoder(strict=False).raw_decode  # a tab in a text costs nobody the whole body
 _TIMES = ("@timestamp", "timestamp", "time", "date", "ts")
 _HOSTS = ("host", "hostname", "host.name", "host.hostname", "agent.hostname", "kubernetes.host")
 """Where Fluentd, Vector, Logstash, Beats and Fluent Bit's Kubernetes filter say it."""
 _MILLISECONDS = 1e11
 """A number above this counts milliseconds: it would be the year 5138 otherwise."""
 _GZIP = 31
-_NAME = 256
+_FIRST = 1024
+_NEXT = 65536
+"""Bytes that are given to be unpacked at once: what is left of them is copied, for each of maybe very many small members."""
+_NAME = 1024
 
 
 class UnreadableError(ValueError):
     """The body is not what its headers say."""
+
+
+class UnknownTypeError(ValueError):
+    """The body is of a type that is not read."""
 
 
 class TooLargeError(ValueError):
@@ -52,17 +64,19 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise UnreadableError(f"the encoding {encoding} is not read; send gzip or none")
-    found = bytearray()
-    rest = body
+    found, at, packed = bytearray(), 0, memoryview(body)
     try:
-        while rest:
-            member = zlib.decompressobj(wbits=_GZIP)
-            found += member.decompress(rest, most + 1 - len(found))
-            if len(found) > most:
-                raise TooLargeError(f"more than {most} bytes when unpacked")
-            if not member.eof:
-                raise UnreadableError("the gzip data ends too early")
-            rest = member.unused_data
+        while at < len(body):
+            member, size = zlib.decompressobj(wbits=_GZIP), _FIRST
+            while not member.eof:
+                piece = packed[at : at + size]
+                if not piece:
+                    raise UnreadableError("the gzip data ends too early")
+                found += member.decompress(piece, most + 1 - len(found))
+                if len(found) > most:
+                    raise TooLargeError(f"more than {most} bytes when unpacked")
+                at += len(piece) - len(member.unused_data)
+                size = _NEXT
     except zlib.error as error:
         raise UnreadableError(f"this is no gzip: {error}") from error
     return bytes(found)
@@ -80,41 +94,51 @@ def records_of(body: bytes, content_type: str, stream: str, field: str, now: flo
 
     Raises:
         UnreadableError: when it should be JSON and is none.
+        UnknownTypeError: for another type than text and JSON.
     """
     kind = content_type.partition(";")[0].strip().lower()
-    if kind in _JSON:
-        return list(_joined(_records(_values(body), stream, field, now)))
-    if kind in _LINES:
-        return list(_joined(_records(body.splitlines(), stream, field, now)))
-    return [Record(stream, _ended(body), None)] if body.strip() else []
+    if _JSON.match(kind):
+        return list(_joined(_record(*each, stream, field, now) for each in _values(body)))
+    if _LINES.match(kind):
+        return [Record(stream, _ended(body), None)] if body.strip() else []
+    raise UnknownTypeError(f"the type {kind} is not read; send application/json, application/x-ndjson or text/plain")
 
 
-def _values(body: bytes) -> Iterable[object]:
-    """The elements of a JSON document; of several objects, one a line, each."""
-    try:
-        whole = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        lines = body.split(b"\n")
-        # many senders call this JSON too
-        if all(line[:1] == b"{" for line in lines if line.strip()) and len(lines) > 1:
-            return lines
-        raise UnreadableError(f"this is no JSON: {error}") from error
-    return whole if isinstance(whole, list) else [whole]
+def _values(body: bytes) -> Iterator[tuple[object, str]]:
+    """The values of a body, each with its text: one, or several with or without space or line ends between them.
 
-
-def _records(values: Iterable[object], stream: str, field: str, now: float) -> Iterator[Record]:
-    for value in values:
-        if isinstance(value, bytes):
-            if not value.strip():
-                continue
-            lines, said = value, _object(value)
-        elif isinstance(value, str):
-            lines, said = value.encode("utf-8", "replace"), {}
+    Of an array its elements, without a text. Bytes that are no UTF-8 stop nothing.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    at = _space(text, 0)
+    while at < len(text):
+        try:
+            value, end = _read(text, at)
+        except (ValueError, RecursionError) as error:  # the first says line and column
+            raise UnreadableError(f"this is no JSON: {error}") from error
+        if isinstance(value, list):
+            yield from ((each, "") for each in value)
         else:
-            lines = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-            said = value if isinstance(value, dict) else {}
-        name = _named(said, field) if field else ""
-        yield Record(name or stream, _ended(lines), _when(said, now), _host(said))
+            yield value, text[at:end]
+        at = _space(text, end)
+
+
+def _space(text: str, at: int) -> int:
+    """Where the space that begins here ends."""
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _record(value: object, text: str, stream: str, field: str, now: float) -> Record:
+    said = value if isinstance(value, dict) else {}
+    if isinstance(value, str):
+        lines = value
+    elif text and "\n" not in text and "\r" not in text:
+        lines = text
+    else:
+        lines = json.dumps(value, ensure_ascii=False)
+    name = _named(said, field) if field else ""
+    return Record(name or stream, _ended(lines.encode("utf-8", "replace")), _when(said, now), _host(said))
 
 
 def _joined(records: Iterable[Record]) -> Iterator[Record]:
@@ -133,14 +157,6 @@ def _joined(records: Iterable[Record]) -> Iterator[Record]:
 
 def _together(one: Record, other: Record) -> bool:
     return one.stream == other.stream and one.host == other.host and same_second(one.when, other.when)
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _named(said: dict[str, Any], field: str) -> str:

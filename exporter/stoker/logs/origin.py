@@ -62,6 +62,7 @@ class Origin(ABC):
         rotations, truncations: of files, in this life.
         mark: a number that changes with its position where nothing that is counted does.
         waiting: whether somebody waits for what was given to be saved.
+        settled: whether it has come, after a restart, to where the life before may have been.
     """
 
     behind = False
@@ -75,6 +76,7 @@ class Origin(ABC):
     truncations = 0
     mark = 0
     waiting = False
+    settled = True
 
     @abstractmethod
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:

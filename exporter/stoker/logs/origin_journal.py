@@ -39,6 +39,11 @@ class SystemJournal(Origin):
         self._streams = Streams(intake.limits.streams_per_source)
         self._counted = (0, 0)
 
+    @property
+    def settled(self) -> bool:  # type: ignore[override]
+        """See Origin."""
+        return self._journal.found
+
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:
         """See Origin."""
         try:

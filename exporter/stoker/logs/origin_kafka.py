@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import SourceError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from stoker.config.settings import KafkaSettings
     from stoker.logs.origin import Intake
+    from stoker.sources.inbox import Record
     from stoker.sources.kafka import Message
 
 _NAME = 256
@@ -35,6 +37,11 @@ class Topics(Origin):
         self._kafka: Kafka | None = None
         self._kept: list[list[Any]] = []
         self._lost = 0
+
+    @property
+    def settled(self) -> bool:  # type: ignore[override]
+        """See Origin."""
+        return self._kafka is not None and self._kafka.caught_up
 
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:
         """See Origin."""
@@ -60,13 +67,7 @@ class Topics(Origin):
     def _take(self, intake: Intake, batches: Batches, message: Message) -> None:
         value, now = message.value, intake.clock()
         stream = message.key.decode("utf-8", "replace")[:_NAME] or message.topic
-        kind = "application/x-ndjson" if value.lstrip()[:1] == b"{" else "text/plain"
-        try:
-            records = records_of(value, kind, stream, str(self._settings.stream_field or ""), now)
-        except UnreadableError:
-            intake.lose("unreadable", 1)
-            return
-        for record in records:
+        for record in _records(value, stream, str(self._settings.stream_field or ""), now):
             host = record.host
             reading = self._streams.reading(intake, (record.stream, host), record.stream, host)
             batches.add(reading, record.lines, record.when if record.when is not None else message.when)
@@ -88,6 +89,14 @@ class Topics(Origin):
         """See Origin."""
         if self._kafka is not None:
             self._kafka.close()
+
+
+def _records(value: bytes, stream: str, field: str, now: float) -> list[Record]:
+    """The records of a message; one that begins as JSON does and is none is a line, as a trainer's `{'loss': 0.5}`."""
+    if value.lstrip()[:1] == b"{":
+        with contextlib.suppress(UnreadableError):
+            return records_of(value, "application/json", stream, field, now)
+    return records_of(value, "text/plain", stream, field, now)
 
 
 def _properties(path: str | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stoker.server.message import Refused, head_of, parse_head
+from stoker.server.message import Refused, chunk_length, head_of, parse_head
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _READ = 65536
 _END = b"\r\n\r\n"
 _LINGER_SIZE = 2**24
+_CHUNKS = 16384
+"""Pieces in which a body may come."""
+_CHUNK_LINE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +92,45 @@ class Connection:
             Refused: when it cannot be served; the connection is to be closed then.
             OSError: when the client is gone.
         """
-        length = head.body_length(self._limits.body_size if most is None else most)
+        most = self._limits.body_size if most is None else most
+        chunked = head.chunked
+        length = 1 if chunked else head.body_length(most)
         if length > len(self._rest) and head.headers.get("expect", "").lower() == "100-continue":
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         until = time.monotonic() + self._limits.body_time
+        return head.request(self._chunks(most, until) if chunked else self._take(length, until))
+
+    def _take(self, length: int, until: float) -> bytes:
         while len(self._rest) < length:
             self._more(until)
-        request = head.request(bytes(self._rest[:length]))
+        data = bytes(self._rest[:length])
         del self._rest[:length]
-        return request
+        return data
+
+    def _chunks(self, most: int, until: float) -> bytes:
+        body = bytearray()
+        for _ in range(_CHUNKS):
+            length = chunk_length(self._line(until))
+            if length > most - len(body):
+                break
+            if not length:
+                while self._line(until):  # headers behind the body say nothing that is asked for
+                    pass
+                return bytes(body)
+            body += self._take(length, until)
+            if self._line(until):
+                raise Refused(400, "a chunk that is longer than it says")
+        raise Refused(413)
+
+    def _line(self, until: float) -> bytes:
+        """What stands before the next line end, which is taken, too."""
+        while (end := self._rest.find(b"\r\n", 0, _CHUNK_LINE)) < 0:
+            if len(self._rest) >= _CHUNK_LINE:
+                raise Refused(400, "a chunk without its length")
+            self._more(until)
+        line = self._take(end, until)
+        del self._rest[:2]
+        return line
 
     def _until_empty_line(self, until: float) -> bytes:
         searched = 0

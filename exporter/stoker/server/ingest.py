@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from stoker.errors import SourceError
-from stoker.logs.ingest_body import TooLargeError, UnreadableError, records_of, unpacked
+from stoker.logs.ingest_body import TooLargeError, UnknownTypeError, UnreadableError, records_of, unpacked
 from stoker.server.message import Refused, Response, Route, from_another_site
 from stoker.sources.inbox import Delivery, End
 
@@ -28,7 +28,8 @@ _AT_ONCE = 24
 _PATIENCE = 25.0
 """Seconds that a push waits to be saved; senders give up after 30 or more."""
 _LATER = {"Retry-After": "1"}
-_LONGEST = 256
+_LONGEST = 1024
+"""Characters of a stream's name, which may be a path, and of a key."""
 _UNPACKING = threading.Lock()
 """A small body may become large when it is unpacked: one at a time."""
 _SOONER_OR_LATER = "come back in a second"
@@ -88,18 +89,20 @@ def _let_in(source: Door, headers: Mapping[str, str]) -> None:
     Raises:
         Refused: with 401, or 503 when the token's file cannot be read.
     """
-    kind, _, token = headers.get("authorization", "").partition(" ")
+    kind, _, rest = headers.get("authorization", "").partition(" ")
+    token = rest.strip() if kind.lower() == "bearer" else ""
     try:
-        admitted = source.admits(token.strip() if kind.lower() == "bearer" else "")
+        admitted = source.admits(token)
     except SourceError as error:
         raise Refused(503, "the token of this source cannot be read; see the log", _LATER) from error
     if not admitted:
-        raise Refused(401, "send the token as `Authorization: Bearer TOKEN`", {"WWW-Authenticate": "Bearer"})
+        says = "this is not the token of the source" if token else "send the token as `Authorization: Bearer TOKEN`"
+        raise Refused(401, says, {"WWW-Authenticate": "Bearer"})
 
 
 def _taken(source: Door, request: Request, now: float) -> Response:
     headers = request.headers
-    stream = (request.query.get("stream") or [headers.get("x-stoker-stream", "")])[0]
+    stream = (request.query.get("stream") or [_utf8(headers.get("x-stoker-stream", ""))])[0]
     key = headers.get("idempotency-key", "")
     if len(stream) > _LONGEST or len(key) > _LONGEST or not stream.isprintable():
         says = f"a stream and an Idempotency-Key have at most {_LONGEST} printable characters"
@@ -109,6 +112,8 @@ def _taken(source: Door, request: Request, now: float) -> Response:
             records = _records(source, request, stream, now)
     except TooLargeError as error:
         return Response(413, f"{error}\n".encode())
+    except UnknownTypeError as error:
+        return Response(415, f"{error}\n".encode())
     except UnreadableError as error:
         return Response(400, f"{error}\n".encode())
     delivery = Delivery(records, f"{stream}\0{key}" if key else "")
@@ -122,6 +127,11 @@ def _taken(source: Door, request: Request, now: float) -> Response:
     if end is End.REPEATED:
         return Response(200, b"saved before\n")
     return Response(503, f"not saved; {_SOONER_OR_LATER}\n".encode(), headers=_LATER)
+
+
+def _utf8(value: str) -> str:
+    """A header's text: headers are read as Latin-1, and senders write names of files and tags in UTF-8."""
+    return value.encode("latin-1").decode("utf-8", "replace")
 
 
 def _records(source: Door, request: Request, stream: str, now: float) -> list[Record]:

@@ -14,6 +14,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 # HTTP/1.1
 _VERSION = re.compile(r"HTTP/1\.[01]\Z")
 _LENGTH = re.compile(r"[0-9]{1,18}\Z")
+# 1a2b;name=value
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\Z")
 _KEPT = 16
 """Different requests that are remembered with what they mean: who scrapes asks the same again and again."""
 _ONCE = frozenset({"content-length", "host"})
@@ -90,14 +92,24 @@ class Head(NamedTuple):
     headers: Mapping[str, str]
     close: bool
 
-    def body_length(self, most: int) -> int:
-        """Bytes of the body.
+    @property
+    def chunked(self) -> bool:
+        """Whether the body comes in chunks, each with its length.
 
         Raises:
-            Refused: for a length that is no number, is above `most`, or is not told beforehand.
+            Refused: for another way of sending it.
         """
-        if "transfer-encoding" in self.headers:
-            raise Refused(501, "chunked bodies are not read; send a length")
+        encoding = self.headers.get("transfer-encoding", "chunked").lower()
+        if encoding != "chunked":
+            raise Refused(501, f"bodies as {encoding} are not read; send them chunked, or with a length")
+        return "transfer-encoding" in self.headers
+
+    def body_length(self, most: int) -> int:
+        """Bytes of a body that is not chunked.
+
+        Raises:
+            Refused: for a length that is no number or is above `most`.
+        """
         text = self.headers.get("content-length", "0")
         if not _LENGTH.match(text):
             raise Refused(400, "a length that is no number")
@@ -151,8 +163,24 @@ def parse_head(data: bytes) -> Head:
                 raise Refused(400, f"two headers {key}")
         else:
             headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    if "transfer-encoding" in headers and ("content-length" in headers or words[2] == "HTTP/1.0"):
+        raise Refused(
+            400, "a body in chunks has no length, and comes with HTTP/1.1"
+        )  # proxies differ in what they believe
     options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
     return Head(words[0], words[1], headers, words[2] == "HTTP/1.0" or "close" in options)
+
+
+def chunk_length(line: bytes) -> int:
+    """What the line in front of a chunk says; 0 for the last one.
+
+    Raises:
+        Refused: when it is no such line.
+    """
+    match = _CHUNK.match(line)
+    if match is None:
+        raise Refused(400, "a chunk without its length")
+    return int(match[1], 16)
 
 
 def head_of(response: Response, *, close: bool) -> bytes:

@@ -272,7 +272,7 @@ class Follower(LostFiles):
             for _ in range(TURN):
                 data = file.read() if file.size > file.offset else b""
                 if file.skipped:
-                    self._errors["nul"] += 1
+                    self._errors["nul"] += file.skipped
                     file.skipped = 0
                 if not data:
                     break

@@ -36,7 +36,7 @@ class FollowedFile(Progress):
         changed: when it was changed before that, in nanoseconds.
         named: whether it has a name that is asked for.
         after_cut: whether NUL bytes may come that are no text.
-        skipped: such bytes, since somebody last set it to 0.
+        skipped: runs of such bytes that began since somebody last set it to 0.
         passed: whether the log was seen to go on in another file.
         asked_at: when it was last asked whether somebody has it open for writing, by the clock of `quiet_since`.
         held: whether somebody has, as far as is known.
@@ -55,6 +55,7 @@ class FollowedFile(Progress):
         self.held = False
         self.after_cut = not offset
         self.skipped = 0
+        self._hollow = False
         self.passed = False
         self.changed = status.st_mtime_ns
         folder = os.path.dirname(os.path.realpath(path))
@@ -66,6 +67,7 @@ class FollowedFile(Progress):
         """Start reading there."""
         self.start = offset
         self.after_cut = not offset
+        self._hollow = False
         self._edges = edges_of(self.descriptor, offset)
         self._known = self._place(self._known)
 
@@ -168,6 +170,8 @@ class FollowedFile(Progress):
             try:
                 offset = os.lseek(self.descriptor, offset, os.SEEK_DATA)
             except OSError:
+                if os.fstat(self.descriptor).st_size > offset:
+                    self._pass_over(0)
                 self.size = self.offset  # nothing but a hole follows, which somebody may yet fill
                 return b""
         data = os.pread(self.descriptor, BLOCK, offset)
@@ -175,18 +179,23 @@ class FollowedFile(Progress):
             return b""
         if self.after_cut:
             text = data.lstrip(b"\0")
-            hole = offset - self.offset + len(data) - len(text)
-            self._edges.hole(hole)
-            self.skipped += hole
+            if hole := offset - self.offset + len(data) - len(text):
+                self._pass_over(hole)
             self.after_cut, data = not text, text
         elif data[:1] == b"\0" and not data.strip(b"\0"):
             # a hole, too: what follows of it is passed over at once, be it a terabyte
-            self._edges.hole(len(data))
-            self.skipped += len(data)
+            self._pass_over(len(data))
             self.after_cut, data = True, b""
+        self._hollow = self._hollow and not data
         self._edges.add(data)
         self.size = max(self.size, self.offset)
         return data
+
+    def _pass_over(self, size: int) -> None:
+        """NUL bytes that are no text: a run of them counts when it begins, however it is read."""
+        self.skipped += not self._hollow
+        self._hollow = True
+        self._edges.hole(size)
 
     def _is_new(self, data: bytes, offset: int) -> bool:
         """The file was cut since it was last compared: whether that was before these bytes were read."""

@@ -65,6 +65,11 @@ class Journal:
         self.lost = 0
         self.unreadable = 0
 
+    @property
+    def found(self) -> bool:
+        """Whether the position of the life before, where there is one, was come to again."""
+        return self._known is None
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on after the entry that was the last."""
         known = {name: state[name] for name in ("position", "when", "context", "count", "arguments")}

@@ -71,6 +71,7 @@ class Kafka:
         self._positions: dict[tuple[str, int], int] = {}
         self._committed: dict[tuple[str, int], int] = {}
         self._owned: set[tuple[str, int]] = set()
+        self._ends: dict[tuple[str, int], int] = {}
         self._not_before = 0.0
         self._now = 0.0
         self._failure: SourceError | None = None
@@ -79,6 +80,11 @@ class Kafka:
         self.behind = False
         self.lost = 0
         self.mark = 0
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all is read that the partitions had when this member got them; without any, they are yet to come."""
+        return bool(self._owned) and all(self._positions[key] >= self._ends[key] for key in self._owned)
 
     @property
     def assigned(self) -> int:
@@ -170,7 +176,7 @@ class Kafka:
             if not first <= each.offset <= end:
                 self.lost += 1
                 each.offset = first
-            self._positions[key] = each.offset
+            self._positions[key], self._ends[key] = each.offset, end
             self._owned.add(key)
         self.mark += 1
         consumer.assign(partitions)

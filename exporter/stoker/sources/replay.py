@@ -7,6 +7,7 @@ says which is now.
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import shutil
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NOW = "now"
+_PREFIX = "stoker-replay-"
 
 
 class Replay:
@@ -59,8 +61,9 @@ class Replay:
         self._stopped = threading.Event()
         self._moving = threading.Lock()
         self._number = -1
+        self._held = -1
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="stoker-replay-")) if folder is None else folder
+            self._folder = self._temporary() if folder is None else folder
         except OSError as error:
             raise SourceError(f"{error.filename}: {error.strerror}") from error
         base = f"{self._folder}/{_NOW}"
@@ -72,6 +75,14 @@ class Replay:
             self.close()
             raise
 
+    def _temporary(self) -> Path:
+        """A new folder, locked for as long as this process lives; those that killed ones have left are removed."""
+        _sweep(Path(tempfile.gettempdir()))
+        folder = tempfile.mkdtemp(prefix=_PREFIX)
+        self._held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(self._held, fcntl.LOCK_EX)
+        return Path(folder)
+
     def start(self) -> None:
         """Let time move on."""
         self._begun = self._monotonic()
@@ -82,6 +93,14 @@ class Replay:
         self._stopped.set()
         with self._moving:  # a round that is being written is removed, too
             shutil.rmtree(self._folder, ignore_errors=True)
+            if self._held >= 0:
+                os.close(self._held)
+                self._held = -1
+
+    def named(self, text: str) -> str:
+        """A text with paths as they are on the recorded machine, in place of where its files are here."""
+        base = self._folder / _NOW
+        return text.replace(f"{base}/root/", "/").replace(f"{base}/", "/")
 
     def now(self) -> Round:
         """The round that is played."""
@@ -154,6 +173,22 @@ class Replay:
             except SourceError as error:
                 log.warning("replay stays at the round before: %s", error)
                 return
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what replays that were killed have left in a folder; one without its link may be about to begin."""
+    for link in folder.glob(f"{_PREFIX}*/{_NOW}"):
+        try:
+            descriptor = os.open(link.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue  # another user's, or gone
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(link.parent, ignore_errors=True)
+        except OSError:
+            continue  # in use
+        finally:
+            os.close(descriptor)
 
 
 def _write(folder: Path, played: Round) -> None:
