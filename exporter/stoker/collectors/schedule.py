@@ -72,7 +72,11 @@ class Status:
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    """A collector and what is known of its runs; everything under the schedule's lock."""
+    """A collector and what is known of its runs; everything under the schedule's lock.
+
+    Attributes:
+        left: seconds for which something that its last run asked has not answered.
+    """
 
     collector: Collector
     samples: Sequence[Sample] = ()
@@ -82,6 +86,7 @@ class _Watched:
     last_success: float | None = None
     says: tuple[str, ...] = ()
     failed_runs: int = 0
+    left: float = 0.0
     call: Call[Reading] | None = None
     overdue: bool = False
 
@@ -194,7 +199,7 @@ class Schedule:
             stuck = self._stuck(watched, now)
             state = State.STUCK if stuck else watched.state
             if state is not State.WAITING:
-                over.append(((watched.collector.name,), watched, state in _GOOD, stuck))
+                over.append(((watched.collector.name,), watched, state in _GOOD, stuck or watched.left))
         for labels, _, good, _ in over:
             yield sample_of((own.COLLECTOR_SUCCESS, labels, float(good)))
         for labels, watched, _, _ in over:
@@ -278,6 +283,7 @@ class _Outcome(NamedTuple):
     samples: tuple[Sample, ...] | None
     says: tuple[str, ...] = ()
     bug: BaseException | None = None
+    left: float = 0.0
 
 
 _Message = tuple[int, str, "BaseException | None"]
@@ -295,13 +301,14 @@ def _judged(call: Call[Reading]) -> _Outcome:
     except BaseException as error:  # noqa: BLE001 - a bug in one collector may cost only that collector
         return _Outcome(State.FAILED, None, (f"{type(error).__name__}: {error}",), error)
     state = State.FAILED if reading.failures else State.OK
-    return _Outcome(state, tuple(reading.samples), tuple(reading.failures))
+    return _Outcome(state, tuple(reading.samples), tuple(reading.failures), left=reading.stuck)
 
 
 def _note(watched: _Watched, outcome: _Outcome, duration: float) -> list[_Message]:
     """Change what is known of a collector, under the lock; what is new in it is to be logged once the lock is free."""
     before, watched.state = watched.state, outcome.state
     known, watched.says = watched.says, outcome.says
+    watched.left = outcome.left
     watched.duration = duration
     if outcome.state is State.FAILED:
         watched.failed_runs += 1
