@@ -135,15 +135,22 @@ _KERNEL = {
 """Alert to: what the kernel says, and how the alert names it."""
 
 
+def _at_work(gpus: Callable[..., GpuBench]) -> GpuBench:
+    """Four GPUs, each with a program on it."""
+    bench = gpus(4)
+    for index, device in enumerate(bench.machine.devices):
+        device.values |= {"utilization": 60, "field74": 0, "reasons": 0}
+        bench.process(4_000_000 + index, "python3")
+    bench.change()
+    return bench
+
+
 @pytest.mark.parametrize("alert", _FAULTS)
 def test_a_played_fault_raises_its_alert_and_nothing_did_before(
     alert: str, gpus: Callable[..., GpuBench], tmp_path: Path
 ) -> None:
     minutes, play, labels = _FAULTS[alert]
-    bench = gpus(4)
-    for device in bench.machine.devices:
-        device.values |= {"utilization": 60, "field74": 0, "reasons": 0}
-    bench.change()
+    bench = _at_work(gpus)
     pages = [page(bench)]
     before = [pages[0]] * 15
     assert played.firing(tmp_path, RULES, before, 60) == []
@@ -161,6 +168,29 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
             **dict.fromkeys("123", "ok"),
             "0": _STATES.get(alert, "ok"),
         }
+
+
+def test_memory_of_a_program_that_died_beside_one_that_lives_raises_the_alert(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    bench = _at_work(gpus)
+    bench.machine.devices[0].values["compute"] = f"4000000:{20 * GIB} 4000009:{30 * GIB}"
+    bench.change()
+    fires = played.firing(tmp_path, RULES, [page(bench)] * 12, 60)
+    assert [(each["alertname"], each["gpu"]) for each in fires] == [("GpuMemoryLeaked", "0")]
+
+
+def test_a_small_gpu_is_full_though_its_driver_reserves_more_than_the_bound_leaves(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    """A T4: of 15 GiB the driver keeps 440 MiB, so that programs never get 98 % of the whole."""
+    bench = _at_work(gpus)
+    total, reserved = 15 * GIB, 440 << 20
+    bench.machine.devices[0].values |= {"memory_total": total, "memory_reserved": reserved}
+    bench.machine.devices[0].values["memory_used"] = total - reserved - (50 << 20)
+    bench.change()
+    fires = played.firing(tmp_path, RULES, [page(bench)] * 12, 60)
+    assert [(each["alertname"], each["gpu"]) for each in fires] == [("GpuMemoryHigh", "0")]
 
 
 def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(

@@ -148,6 +148,8 @@ _FAULTS = {
     "hardly a connection can be made": Fault(
         7, _set(connections=260_000), {"HostConntrackFull warning", "HostConntrackFull critical"}
     ),
+    "an interface of a bond is gone": Fault(7, _set(slaves="eth0"), {"HostBondDegraded warning bond0"}),
+    "a drive does not come back from a reset": Fault(7, _set(drive="resetting"), {"HostNvmeFailing critical nvme0"}),
     "a drive is worn": Fault(17, _set(nvme_wear=95), {"HostNvmeWorn warning nvme0"}),
     "a drive has few spare blocks": Fault(6, _set(nvme_warning=0b11), {"HostNvmeFailing critical nvme0"}),
     "a processor is too hot": Fault(16, _grow(throttled_ms=12_000), {"HostCpuThrottled warning"}),
