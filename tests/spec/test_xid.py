@@ -128,6 +128,7 @@ def test_a_user_may_say_what_a_code_is_worth_and_everything_follows() -> None:
     [
         ('"abc": {class: critical}', "stoker.yaml:2:3", "abc is no XID"),
         ('"063": {class: critical}', "stoker.yaml:2:3", "063 is no XID"),
+        ('"1024": {class: critical}', "stoker.yaml:2:3", "1024 is told as `other`"),
         ('"79": {class: by_line}', "stoker.yaml:2:17", "the line of XID 79 does not say how bad it is"),
         ('"79": {class: fatal}', "stoker.yaml:2:17", "fatal"),
         ('"79": {klass: critical}', "stoker.yaml:2:10", "klass"),
