@@ -10,6 +10,7 @@ import pytest
 import played
 from simulator import nvml_simulator as simulator
 from stoker.collectors.gpu import gpu_collectors
+from stoker.collectors.schedule import Schedule
 from stoker.server.exposition import Exposition
 from stoker.spec.pack import load_pack
 
@@ -206,6 +207,28 @@ def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(
     assert sorted((each["gpu"], each["uuid"]) for each in found) == [
         (str(index), simulator.uuid_of(index)) for index in (1, 2, 3)
     ]
+
+
+def test_a_call_that_does_not_return_raises_the_alert_of_the_collector_that_goes_on(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    bench = gpus(2, deadline=0.3)
+    schedule = Schedule(gpu_collectors(bench.gate), interval=15, deadline=10)
+    pages = []
+    for number in range(8):
+        if number == 2:
+            bench.machine.devices[1].hangs("nvmlDeviceGetPowerUsage")
+            bench.change()
+        bench.clock.now += 15
+        schedule.run_once()
+        pages.append(Exposition().render(schedule.samples()).decode())
+    assert 'stoker_collector_success{collector="gpu"} 0' in pages[-1]
+    found = played.firing(tmp_path, played.rules("stoker"), pages, 15)
+    told = [(each["alertname"], each["severity"], each.get("collector")) for each in found]
+    assert ("StokerCollectorStuck", "critical", "gpu") in told
+    stuck = [each for each in told if each[0] == "StokerCollectorStuck"]
+    assert len(stuck) == 1
+    assert not [each for each in played.firing(tmp_path, played.rules("stoker"), pages[:6], 15) if "collector" in each]
 
 
 def _counted(folder: Path, *texts: tuple[int, str]) -> list[str]:
