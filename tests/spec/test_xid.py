@@ -88,6 +88,19 @@ def test_the_texts_and_the_runbook_say_what_a_code_means_and_what_to_do() -> Non
             ), (name, code)
 
 
+def test_the_texts_of_a_switchs_error_say_what_it_means() -> None:
+    alert = SHIPPED.alerts["GpuNvswitchError"]
+    means = "a link of the switch went down by a fault while it was trained or in use (LTSSM)"
+    assert f'if match "^(20034)$" $labels.sxid }}}}{means}{{' in alert.summary
+    assert "Look at cable, tray and GPU of that link" in alert.description
+    assert "LTSSM" in alert.summary_zh
+    assert f"- 20034: {means}." in alert.runbook.meaning
+    assert not [
+        code for code, sxid in TABLE.sxids.items() if (code in alert.runbook.meaning) is (sxid.fatal == "never")
+    ]
+    assert "GpuNvswitchError" not in changed('xids:\n  "63": {class: critical}\n')[0].changed
+
+
 def changed(text: str) -> tuple[Pack, list[str]]:
     """The pack with the part `pack:` of a stoker.yaml, and its problems."""
     problems = Problems()

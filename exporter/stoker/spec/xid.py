@@ -58,6 +58,7 @@ class SxidSpec:
         doc="Whether it is always fatal, never, or the line tells; one that does not tell is fatal then."
     )
     meaning: str = setting(doc="What happened.")
+    meaning_zh: str = setting("", doc="The same in Chinese.")
     do: str = setting(doc="What to do about it.")
     at: At = field(default_factory=At, compare=False, repr=False)
 
