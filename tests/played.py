@@ -25,7 +25,8 @@ _LINE = re.compile(r"(?P<name>[a-zA-Z_:]\w*)(?:\{(?P<labels>.*)\})? (?P<value>\S
 
 def rules(domain: str) -> dict[str, str]:
     """The files that users load for a domain, by name."""
-    return {f"{kind}-{domain}.yml": (_RULES / kind / f"{domain}.yml").read_text() for kind in ("recording", "alerts")}
+    files = {kind: _RULES / kind / f"{domain}.yml" for kind in ("recording", "alerts")}
+    return {f"{kind}-{domain}.yml": file.read_text() for kind, file in files.items() if file.exists()}
 
 
 def read(page: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 import played
 from simulator import nvml_simulator as simulator
 from stoker.collectors.gpu import gpu_collectors
+from stoker.collectors.schedule import Schedule
 from stoker.server.exposition import Exposition
 from stoker.spec.pack import load_pack
 
@@ -135,15 +136,22 @@ _KERNEL = {
 """Alert to: what the kernel says, and how the alert names it."""
 
 
+def _at_work(gpus: Callable[..., GpuBench]) -> GpuBench:
+    """Four GPUs, each with a program on it."""
+    bench = gpus(4)
+    for index, device in enumerate(bench.machine.devices):
+        device.values |= {"utilization": 60, "field74": 0, "reasons": 0}
+        bench.process(4_000_000 + index, "python3")
+    bench.change()
+    return bench
+
+
 @pytest.mark.parametrize("alert", _FAULTS)
 def test_a_played_fault_raises_its_alert_and_nothing_did_before(
     alert: str, gpus: Callable[..., GpuBench], tmp_path: Path
 ) -> None:
     minutes, play, labels = _FAULTS[alert]
-    bench = gpus(4)
-    for device in bench.machine.devices:
-        device.values |= {"utilization": 60, "field74": 0, "reasons": 0}
-    bench.change()
+    bench = _at_work(gpus)
     pages = [page(bench)]
     before = [pages[0]] * 15
     assert played.firing(tmp_path, RULES, before, 60) == []
@@ -163,6 +171,29 @@ def test_a_played_fault_raises_its_alert_and_nothing_did_before(
         }
 
 
+def test_memory_of_a_program_that_died_beside_one_that_lives_raises_the_alert(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    bench = _at_work(gpus)
+    bench.machine.devices[0].values["compute"] = f"4000000:{20 * GIB} 4000009:{30 * GIB}"
+    bench.change()
+    fires = played.firing(tmp_path, RULES, [page(bench)] * 12, 60)
+    assert [(each["alertname"], each["gpu"]) for each in fires] == [("GpuMemoryLeaked", "0")]
+
+
+def test_a_small_gpu_is_full_though_its_driver_reserves_more_than_the_bound_leaves(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    """A T4: of 15 GiB the driver keeps 440 MiB, so that programs never get 98 % of the whole."""
+    bench = _at_work(gpus)
+    total, reserved = 15 * GIB, 440 << 20
+    bench.machine.devices[0].values |= {"memory_total": total, "memory_reserved": reserved}
+    bench.machine.devices[0].values["memory_used"] = total - reserved - (50 << 20)
+    bench.change()
+    fires = played.firing(tmp_path, RULES, [page(bench)] * 12, 60)
+    assert [(each["alertname"], each["gpu"]) for each in fires] == [("GpuMemoryHigh", "0")]
+
+
 def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(
     gpus: Callable[..., GpuBench], tmp_path: Path
 ) -> None:
@@ -176,6 +207,28 @@ def test_every_gpu_that_hangs_raises_its_alert_and_no_other_gpu_does(
     assert sorted((each["gpu"], each["uuid"]) for each in found) == [
         (str(index), simulator.uuid_of(index)) for index in (1, 2, 3)
     ]
+
+
+def test_a_call_that_does_not_return_raises_the_alert_of_the_collector_that_goes_on(
+    gpus: Callable[..., GpuBench], tmp_path: Path
+) -> None:
+    bench = gpus(2, deadline=0.3)
+    schedule = Schedule(gpu_collectors(bench.gate), interval=15, deadline=10)
+    pages = []
+    for number in range(8):
+        if number == 2:
+            bench.machine.devices[1].hangs("nvmlDeviceGetPowerUsage")
+            bench.change()
+        bench.clock.now += 15
+        schedule.run_once()
+        pages.append(Exposition().render(schedule.samples()).decode())
+    assert 'stoker_collector_success{collector="gpu"} 0' in pages[-1]
+    found = played.firing(tmp_path, played.rules("stoker"), pages, 15)
+    told = [(each["alertname"], each["severity"], each.get("collector")) for each in found]
+    assert ("StokerCollectorStuck", "critical", "gpu") in told
+    stuck = [each for each in told if each[0] == "StokerCollectorStuck"]
+    assert len(stuck) == 1
+    assert not [each for each in played.firing(tmp_path, played.rules("stoker"), pages[:6], 15) if "collector" in each]
 
 
 def _counted(folder: Path, *texts: tuple[int, str]) -> list[str]:

@@ -148,6 +148,8 @@ _FAULTS = {
     "hardly a connection can be made": Fault(
         7, _set(connections=260_000), {"HostConntrackFull warning", "HostConntrackFull critical"}
     ),
+    "an interface of a bond is gone": Fault(7, _set(slaves="eth0"), {"HostBondDegraded warning bond0"}),
+    "a drive does not come back from a reset": Fault(7, _set(drive="resetting"), {"HostNvmeFailing critical nvme0"}),
     "a drive is worn": Fault(17, _set(nvme_wear=95), {"HostNvmeWorn warning nvme0"}),
     "a drive has few spare blocks": Fault(6, _set(nvme_warning=0b11), {"HostNvmeFailing critical nvme0"}),
     "a processor is too hot": Fault(16, _grow(throttled_ms=12_000), {"HostCpuThrottled warning"}),
@@ -168,6 +170,9 @@ _KERNEL = {
     "filesystem": "EXT4-fs (sda1): Remounting filesystem read-only",
     "remote_filesystem": "nfs: server 10.100.0.60 not responding, still trying",
     "mlx5": "mlx5_core 0000:81:00.0: poll_health:739:(pid 0): device's health compromised - reached miss count",
+    "nvidia": "NVRM: knvlinkUpdatePostRxDetectLinkMask_IMPL: Failed to update Rx Detect Link mask!",
+    "nccl": "pt_main_thread[2536443]: segfault at 7f797fe00000 ip 00007f7c7ae10000 sp 00007f797fdfe000 error 4"
+    " in libnccl.so.2[7f7c7ac00000+d3d3000]",
     "network": "NETDEV WATCHDOG: eno1 (tg3): transmit queue 0 timed out",
 }
 """What the kernel says of an error, by its kind."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 import recordings
+from stoker.cli.record import run
+from stoker.errors import UsageError
+from stoker.sources.record import Asked
+from stoker.sources.record import record as make
 from stoker.sources.recording import load
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def cli(path: Path) -> int:
+    """The command in this process."""
+    return run(argparse.Namespace(dir=str(path), seconds=0.0, every=5.0, host=None, config=None))
 
 
 def record(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -81,8 +89,30 @@ def test_what_is_refused(arguments: list[str], says: str, tmp_path: Path) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{says}\n")
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
-    done = record("file/below", "--seconds", "0", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == "stoker: file/below: Not a directory\n"
+    with pytest.raises(UsageError, match="file: is no folder"):
+        cli(tmp_path / "file/below")
+    with pytest.raises(UsageError, match="File name too long"):
+        cli(tmp_path / ("x" * 300))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for another user than root
+    with pytest.raises(UsageError, match=f"{tmp_path}: may not be written to"):
+        cli(tmp_path / "new/recording")
+
+    def refused(self: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    with pytest.raises(UsageError, match="recording: Permission denied"):
+        cli(tmp_path / "recording")
+
+
+def test_gpus_that_cannot_be_asked_are_said_to_be_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    machine = recordings.tree(tmp_path, 1)
+    asked = Asked(1, 5.0, "node-1", "node-1", gpus=True, deadline=5.0, known={})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(tmp_path / "none"))
+        assert not make(machine, asked, {}, root=tmp_path, wait=lambda _: None, calls=recordings.calls()).gpus
+    assert "the GPUs are not in the recording: cannot start the NVML process" in caplog.text

@@ -107,6 +107,24 @@ def test_an_older_driver_tells_throttling_by_its_violations(gpus: Callable[..., 
     }
 
 
+@pytest.mark.parametrize(
+    ("driver", "seconds"),
+    [("570.172.08", 2), ("575.51.03", 1), ("580.65.06", 1), ("580.82.07", 2), ("590.48.01", 2), ("no number", 2)],
+)
+def test_the_fields_of_throttling_have_the_numbers_of_the_driver(
+    driver: str, seconds: float, gpus: Callable[..., GpuBench]
+) -> None:
+    bench = gpus(1)
+    bench.machine.system["driver"] = driver
+    bench.machine.devices[0].values |= {
+        f"field{first + n}": 10**9 * s for first, s in ((251, 1), (269, 2)) for n in range(3)
+    }
+    bench.change()
+    found = bench.values()
+    for reason in ("sw_thermal", "hw_thermal", "hw_power_brake"):
+        assert found[f'stoker_gpu_throttle_seconds_total{{{G0},reason="{reason}"}}'] == seconds
+
+
 def test_ecc_errors_by_type_and_scope(gpus: Callable[..., GpuBench]) -> None:
     found = one(gpus, ecc0=1, ecc1=2, ecc2=3, ecc3=4)
     assert found['ecc_errors_total{type="corrected",scope="volatile"}'] == 1

@@ -270,6 +270,16 @@ def test_a_collector_that_hangs_is_left_behind_and_the_others_go_on(schedule: Sc
     assert under_test.status()[1].says == "no answer for 85 s"
 
 
+def test_what_a_collector_goes_on_without_is_stuck_as_well_and_does_not_hide_what_it_says(schedule: Schedules) -> None:
+    dead = Reading([], ["mount /dead: an earlier statvfs has not returned"], stuck=75.0)
+    under_test = schedule(Scripted("a", dead, 1.0))
+    under_test.run_once()
+    assert served(under_test)["stuck:a"] == 75
+    assert under_test.status()[0].says == dead.failures[0]
+    under_test.run_once()
+    assert served(under_test)["stuck:a"] == 0
+
+
 def test_one_worker_runs_a_round_and_another_takes_over_what_is_left_behind_a_hanging_collector(
     schedule: Schedules,
 ) -> None:

@@ -163,9 +163,13 @@ def test_a_mount_that_hangs_is_named_costs_one_thread_and_nobody_else() -> None:
         assert str(mounts.usages(listed)["/dead"]) == "an earlier statvfs has not returned"
     assert servers.asked.count("/dead") == 1
     assert mounts.stuck() == ["/dead"]
+    begun = servers.clock.now - mounts.stuck_seconds()
+    servers.clock.now += 60
+    assert mounts.stuck_seconds() == servers.clock.now - begun > 60
     servers.release.pop("/dead").set()
     while mounts.stuck():
         pass
+    assert mounts.stuck_seconds() == 0
     assert isinstance(mounts.usages(listed)["/dead"], Usage)
 
 

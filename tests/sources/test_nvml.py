@@ -59,11 +59,15 @@ def test_a_call_that_hangs_is_named_and_its_child_replaced_while_the_others_go_o
     assert ups(again)[uuid_of(3)] is False
     assert again.restarts == 1
     assert sum(again.errors.values()) == 1
-    assert again.failures == ("GPU 3 is left out for a while, since a call of it did not return",)
+    assert again.failures == (f"GPU 3 is left out for a while: {found.failures[0]}",)
+    assert again.stuck == 15
     # ... but later, and takes part again when it answers
+    assert look(bench, 61).stuck == 76
     bench.machine.devices[3].heal()
     bench.change()
-    assert ups(look(bench, 120))[uuid_of(3)] is True
+    healed = look(bench, 120)
+    assert ups(healed)[uuid_of(3)] is True
+    assert healed.stuck == 0
 
 
 def test_the_pause_of_a_device_that_hangs_again_grows(gpus: Callable[..., GpuBench]) -> None:
@@ -85,7 +89,7 @@ def test_a_pause_is_not_inherited_by_the_device_that_gets_the_index(gpus: Callab
     bench.change()
     assert ups(look(bench))[uuid_of(0)] is False
     bench.remove(0)
-    look(bench)
+    assert look(bench).stuck == 0
     assert ups(look(bench)) == {uuid_of(0): False, uuid_of(1): True, uuid_of(2): True}
 
 
@@ -101,8 +105,12 @@ def test_a_library_that_hangs_at_its_start_costs_a_round_and_is_tried_again(gpus
     assert ups(found) == {uuid_of(0): False, uuid_of(1): False}
     del bench.machine.system["hang.nvmlInit"]
     bench.change()
-    assert ups(look(bench, 5)) == {uuid_of(0): False, uuid_of(1): False}
-    assert ups(look(bench, 60)) == {uuid_of(0): True, uuid_of(1): True}
+    waiting = look(bench, 5)
+    assert ups(waiting) == {uuid_of(0): False, uuid_of(1): False}
+    assert waiting.stuck == 5
+    again = look(bench, 60)
+    assert ups(again) == {uuid_of(0): True, uuid_of(1): True}
+    assert again.stuck == 0
 
 
 def test_a_lost_gpu_is_down_and_the_others_are_not(gpus: Callable[..., GpuBench]) -> None:

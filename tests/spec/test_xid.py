@@ -88,6 +88,19 @@ def test_the_texts_and_the_runbook_say_what_a_code_means_and_what_to_do() -> Non
             ), (name, code)
 
 
+def test_the_texts_of_a_switchs_error_say_what_it_means() -> None:
+    alert = SHIPPED.alerts["GpuNvswitchError"]
+    means = "a link of the switch went down by a fault while it was trained or in use (LTSSM)"
+    assert f'if match "^(20034)$" $labels.sxid }}}}{means}{{' in alert.summary
+    assert "Look at cable, tray and GPU of that link" in alert.description
+    assert "LTSSM" in alert.summary_zh
+    assert f"- 20034: {means}." in alert.runbook.meaning
+    assert not [
+        code for code, sxid in TABLE.sxids.items() if (code in alert.runbook.meaning) is (sxid.fatal == "never")
+    ]
+    assert "GpuNvswitchError" not in changed('xids:\n  "63": {class: critical}\n')[0].changed
+
+
 def changed(text: str) -> tuple[Pack, list[str]]:
     """The pack with the part `pack:` of a stoker.yaml, and its problems."""
     problems = Problems()
@@ -128,6 +141,7 @@ def test_a_user_may_say_what_a_code_is_worth_and_everything_follows() -> None:
     [
         ('"abc": {class: critical}', "stoker.yaml:2:3", "abc is no XID"),
         ('"063": {class: critical}', "stoker.yaml:2:3", "063 is no XID"),
+        ('"1024": {class: critical}', "stoker.yaml:2:3", "1024 is told as `other`"),
         ('"79": {class: by_line}', "stoker.yaml:2:17", "the line of XID 79 does not say how bad it is"),
         ('"79": {class: fatal}', "stoker.yaml:2:17", "fatal"),
         ('"79": {klass: critical}', "stoker.yaml:2:10", "klass"),

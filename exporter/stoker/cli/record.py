@@ -37,12 +37,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 when all of it was written."""
     path = Path(args.dir)
-    if path.is_dir() and any(path.iterdir()):
-        raise UsageError(f"{path}: the folder is not empty")
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"{path}: is there already")
-    if path.is_dir() and is_archive(path):
-        raise UsageError(f"{path}: is a folder, and the name is that of a file")
+    try:
+        _check_place(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
     if args.every == 0:
         raise UsageError("--every 0: give the seconds from one look to the next")
     settings = load_settings(find_config(args.config, os.environ)).settings
@@ -66,6 +64,26 @@ def run(args: argparse.Namespace) -> int:
     gpus = len({answer["index"] for each in recording.rounds for answer in each.answers if "index" in answer})
     print(f"{path}: {len(recording.rounds)} rounds of {recording.host}: {gpus} GPUs, {len(last.files)} files")
     return 0
+
+
+def _check_place(path: Path) -> None:
+    """Whether a recording can be written there, before it is made.
+
+    Raises:
+        UsageError: it cannot, and why.
+        OSError: it cannot be looked at.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        raise UsageError(f"{path}: the folder is not empty")
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: is there already")
+    if path.is_dir() and is_archive(path):
+        raise UsageError(f"{path}: is a folder, and the name is that of a file")
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there}: is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{there}: may not be written to")
 
 
 def _seconds(text: str) -> float:

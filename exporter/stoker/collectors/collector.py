@@ -19,10 +19,12 @@ class Reading:
         samples: everything that could be read.
         failures: one line for each item that could not be read although it should have been (`mount /data: ...`);
             any failure makes `stoker_collector_success` 0, and the samples of the other items are served all the same.
+        stuck: seconds for which something that was asked for has not answered, though the run goes on without it; 0 when all has.
     """
 
     samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    stuck: float = 0.0
 
 
 class Collector(Protocol):

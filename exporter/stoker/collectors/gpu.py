@@ -136,7 +136,7 @@ class Gpus:
             if self._required:
                 raise SourceError(str(error)) from error
             raise
-        reading = Reading(failures=list(snapshot.failures))
+        reading = Reading(failures=list(snapshot.failures), stuck=snapshot.stuck)
         reading.samples += [*gpu_devices.read_all(snapshot), *gpu_xid.read_all(snapshot)]
         for whole in self._wholes:
             self._guarded(whole.name, "the machine", whole.begin, reading)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 ACTION = gauge(
     "stoker_gpu_recovery_action",
-    "What the driver asks for: 0 nothing, 1 reset, 2 reboot, 3 drain, 4 drain and reset; newer drivers may have more",
+    "What the driver asks for: 0 nothing, 1 reset, 2 reboot, 3 drain, 4 drain and reset, 5 recovery of the IMEX domain, 6 reset of the bus,"
+    " 7 restart of the system; newer drivers may have more",
 )
 DESCS = (ACTION,)
 

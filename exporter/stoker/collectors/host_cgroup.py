@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from stoker.collectors.collector import Reading
 from stoker.errors import SourceError, UnavailableError
 from stoker.metrics import Desc, Kind, Sample
-from stoker.sources.cgroup import Cgroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +52,6 @@ class HostCgroup:
         self._host = host
         self._monotonic = monotonic
         self._look_at = 0.0
-        self._cgroups = Cgroups(host.machine.proc, host.machine.sys)
 
     def collect(self) -> Reading:
         """Read once."""
@@ -75,7 +73,7 @@ class HostCgroup:
         return reading
 
     def _memory(self, reading: Reading) -> None:
-        memory = self._cgroups.memory()
+        memory = self._host.cgroups.memory()
         if memory is None or memory.limit >= self._host.memory().get("MemTotal", memory.limit + 1):
             return
         reading.samples += [
@@ -86,7 +84,7 @@ class HostCgroup:
             reading.samples.append(Sample(KILLS, (), float(memory.kills)))
 
     def _cpu(self, reading: Reading) -> None:
-        cpu = self._cgroups.cpu()
+        cpu = self._host.cgroups.cpu()
         if cpu is None:
             return
         reading.samples.append(Sample(CPU_LIMIT, (), cpu.processors))

@@ -34,7 +34,7 @@ class HostFilesystem:
         self._host.need_linux("the list of mounts")
         mounts = self._host.mounts.listed()
         usages = self._host.mounts.usages(mounts)
-        reading = Reading()
+        reading = Reading(stuck=self._host.mounts.stuck_seconds())
         for mount in mounts:
             usage = usages.get(mount.mountpoint)
             if isinstance(usage, SourceError):

@@ -79,6 +79,7 @@ class _Watched:
     Attributes:
         had: whether it ever said anything else than that there is no such thing.
         asked: when it last said that, in monotonic seconds.
+        left: seconds for which something that its last run asked has not answered.
     """
 
     collector: Collector
@@ -89,6 +90,7 @@ class _Watched:
     last_success: float | None = None
     says: tuple[str, ...] = ()
     failed_runs: int = 0
+    left: float = 0.0
     call: Call[Reading] | None = None
     overdue: bool = False
     had: bool = False
@@ -206,7 +208,7 @@ class Schedule:
             stuck = self._stuck(watched, now)
             state = State.STUCK if stuck else watched.state
             if state is not State.WAITING:
-                over.append(((watched.collector.name,), watched, state in _GOOD, stuck))
+                over.append(((watched.collector.name,), watched, state in _GOOD, stuck or watched.left))
         for labels, _, good, _ in over:
             yield sample_of((own.COLLECTOR_SUCCESS, labels, float(good)))
         for labels, watched, _, _ in over:
@@ -300,6 +302,7 @@ class _Outcome(NamedTuple):
     samples: tuple[Sample, ...] | None
     says: tuple[str, ...] = ()
     bug: BaseException | None = None
+    left: float = 0.0
 
 
 _Message = tuple[int, str, "BaseException | None"]
@@ -317,13 +320,14 @@ def _judged(call: Call[Reading]) -> _Outcome:
     except BaseException as error:  # noqa: BLE001 - a bug in one collector may cost only that collector
         return _Outcome(State.FAILED, None, (f"{type(error).__name__}: {error}",), error)
     state = State.FAILED if reading.failures else State.OK
-    return _Outcome(state, tuple(reading.samples), tuple(reading.failures))
+    return _Outcome(state, tuple(reading.samples), tuple(reading.failures), left=reading.stuck)
 
 
 def _note(watched: _Watched, outcome: _Outcome, duration: float) -> list[_Message]:
     """Change what is known of a collector, under the lock; what is new in it is to be logged once the lock is free."""
     before, watched.state = watched.state, outcome.state
     known, watched.says = watched.says, outcome.says
+    watched.left = outcome.left
     watched.duration = duration
     if outcome.state is State.FAILED:
         watched.failed_runs += 1

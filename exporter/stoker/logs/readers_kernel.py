@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from stoker.logs.finding import Finding
 from stoker.logs.kernel_heads import Told, head, together
-from stoker.spec.xid import sxid_severity
+from stoker.spec.xid import HIGHEST_XID, sxid_severity
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Keys
@@ -38,8 +38,6 @@ _LINES = 50
 """Lines within which both ways to tell of one bus drop stand, ..."""
 _SECONDS = 30.0
 """... and seconds, where the lines name a time: the driver prints both at once, so that this is only what one clock is behind another one."""
-_HIGHEST = 1023
-"""A number above this is none of NVIDIA's: all of those share one label, so that lines cannot make series without end."""
 _HIGHEST_SXID = 99_999
 _OTHER = "other"
 
@@ -128,7 +126,7 @@ def line_tells(xid: str) -> bool:
     return xid in _NVLINK5 or xid == _RECOVERY
 
 
-def code_label(text: str, highest: int = _HIGHEST) -> str:
+def code_label(text: str, highest: int = HIGHEST_XID) -> str:
     """A code as a label: decimal, without leading zeros; `other` for what is none of NVIDIA's."""
     digits = text.lstrip("0") or "0"
     return digits if len(digits) <= len(str(highest)) and int(digits) <= highest else _OTHER

@@ -75,11 +75,13 @@ _ERRORS: tuple[_Error, ...] = (
         "disk",
         r"(?:blk_update_request: |print_req_error: )?(?:I/O|critical \w+) error, dev (?P<who>(?!fd|sr|loop)[\w-]{1,40}), sector \d",
         r"Buffer I/O error on dev(?:ice)? (?P<who>(?!fd|sr|loop)[\w-]{1,40}), logical block",
+        # md/raid1:md0: Disk failure on sdb1, disabling device.
+        r"md/raid\w*:(?P<who>md[\w-]{1,40}): Disk failure on ",
     ),
     # EXT4-fs (sda1): Remounting filesystem read-only;  XFS (dm-0): Filesystem has been shut down due to log error (0x2).
     *_error(
         "filesystem",
-        rf"EXT4-fs \({_DEVICE}\): Remounting filesystem read-only",
+        rf"EXT4-fs \({_DEVICE}\): (?:Remounting filesystem read-only|I/O error while writing superblock)",
         rf"EXT4-fs error \(device {_DEVICE}\)",
         r"Aborting journal on device (?P<who>[\w.:]{1,64}?)(?:-\d+)?\.\s*$",
         rf"XFS \({_DEVICE}\): {_XFS}",
@@ -96,12 +98,22 @@ _ERRORS: tuple[_Error, ...] = (
     *_error(
         "mlx5",
         rf"mlx5_core {_PCI}:? .{{0,200}}?(?:health compromised|health poll failed|Fatal error \d+ detected|handling bad device"
-        r"|timeout\. Will cause a leak|cmd_work_handler:.{0,40}failed|TX timeout|NETDEV WATCHDOG|Port module event\[error\])",
+        r"|timeout\. Will cause a leak|cmd_work_handler:.{0,40}failed|TX timeout|NETDEV WATCHDOG|Port module event\[error\]"
+        r"|Detected insufficient power on the PCIe slot)",
         r"NETDEV WATCHDOG: (?P<who>\S{1,40}) \(mlx5_core\): transmit queue",
     ),
     *_error(
         "network", r"(?:\w[\w-]* [0-9a-f:.]{7,12} \S{1,40}: )?NETDEV WATCHDOG: (?P<who>\S{1,40}) .{0,60}transmit queue"
     ),
+    # NVRM: knvlinkDiscoverPostRxDetLinks_GH100: Getting peer0's postRxDetLinkMask failed!
+    # nvidia-peermem nv_get_p2p_free_callback:127 ERROR detected invalid context, skipping further processing
+    *_error(
+        "nvidia",
+        r"NVRM: knvlink\w{1,80}: .{0,100}[Ff]ailed",
+        r"nvidia-peermem \S{1,80} ERROR detected invalid context",
+    ),
+    # pt_main_thread[2536443]: segfault at 7f797fe00000 ip 00007f7c7b sp 00007f79 error 4 in libnccl.so.2[7f7c7ac00000+d3d3000]
+    *_error("nccl", r"[^\[\]]{1,16}\[\d+\]: segfault at [0-9a-f]+ ip .{1,120} in libnccl\.so"),
     # mlx5_core 0000:3b:00.0 ens3f0np0: Link down;  bnxt_en 0000:3b:00.0 ens3f0np0: NIC Link is Down
     *_error("link_down", r"\w[\w-]* (?:[0-9a-f:.]{7,12} )?(?P<who>\S{1,40}): (?:NIC )?Link (?:is )?[Dd]own\b"),
 )
@@ -143,6 +155,10 @@ class KernelErrorsReader:
         "mlx5_core ",
         "NETDEV WATCHDOG",
         "Link ",
+        "md/raid",
+        "knvlink",
+        "nvidia-peermem",
+        "libnccl.so",
     )
     expressions: ClassVar[tuple[str, ...]] = (
         r"BUG: soft lockup - CPU#",
@@ -169,6 +185,10 @@ class KernelErrorsReader:
         r"mlx5_core [0-9a-f:.]+:? ",
         r"NETDEV WATCHDOG: ",
         r": (?:NIC )?Link (?:is )?[Dd]own",
+        r"md/raid\w*:md\S+: Disk failure",
+        r"NVRM: knvlink\w+: .*[Ff]ailed",
+        r"nvidia-peermem .*ERROR detected invalid context",
+        r"segfault at .* in libnccl\.so",
     )
 
     def __init__(self, keys: Keys) -> None:

@@ -23,7 +23,8 @@ COLLECTOR_LAST_SUCCESS = Desc(
 COLLECTOR_STUCK = Desc(
     "stoker_collector_stuck_seconds",
     Kind.GAUGE,
-    "How long the running call has not returned past its deadline; 0 when it is not stuck",
+    "How long something that the collector asked has not returned past its deadline, also where it goes on without it;"
+    " 0 when it is not stuck",
     ("collector",),
 )
 LOG_LINES = Desc("stoker_log_lines_total", Kind.COUNTER, "Lines read", ("source",))

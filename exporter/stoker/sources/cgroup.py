@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from stoker.errors import UnavailableError
-from stoker.sources.pseudofile import parsing, read
+from stoker.sources.pseudofile import failure, parsing, read_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _NO_LIMIT = 1 << 60
 """Version 1 says `no limit` as the largest number of whole pages."""
@@ -57,10 +57,12 @@ class Cgroups:
     Args:
         procfs: root of /proc.
         sysfs: root of /sys.
+        read: gives a whole file, or raises OSError.
     """
 
-    def __init__(self, procfs: str, sysfs: str) -> None:
+    def __init__(self, procfs: str, sysfs: str, read: Callable[[str], bytes] = read_raw) -> None:
         self._procfs = procfs
+        self._read_file = read
         self._root = f"{sysfs}/fs/cgroup"
 
     def memory(self) -> MemoryLimit | None:
@@ -72,15 +74,15 @@ class Cgroups:
         """
         levels = []
         for folder, second in self._levels("memory"):
-            limit = _limit(f"{folder}/{'memory.max' if second else 'memory.limit_in_bytes'}")
+            limit = self._limit(f"{folder}/{'memory.max' if second else 'memory.limit_in_bytes'}")
             if limit is not None and limit < _NO_LIMIT:
                 levels.append((limit, folder, second))
         if not levels:
             return None
         limit, folder, second = min(levels, key=lambda level: level[0])
-        used = int(_number(f"{folder}/{'memory.current' if second else 'memory.usage_in_bytes'}"))
-        inactive = _counts(f"{folder}/memory.stat").get("inactive_file" if second else "total_inactive_file", 0)
-        kills = _counts(f"{folder}/{'memory.events' if second else 'memory.oom_control'}").get("oom_kill")
+        used = int(self._number(f"{folder}/{'memory.current' if second else 'memory.usage_in_bytes'}"))
+        inactive = self._counts(f"{folder}/memory.stat").get("inactive_file" if second else "total_inactive_file", 0)
+        kills = self._counts(f"{folder}/{'memory.events' if second else 'memory.oom_control'}").get("oom_kill")
         return MemoryLimit(limit, max(0, used - inactive), kills)
 
     def cpu(self) -> CpuLimit | None:
@@ -91,13 +93,13 @@ class Cgroups:
         """
         levels = []
         for folder, second in self._levels("cpu"):
-            processors = _second_quota(folder) if second else _first_quota(folder)
+            processors = self._second_quota(folder) if second else self._first_quota(folder)
             if processors is not None:
                 levels.append((processors, folder, second))
         if not levels:
             return None
         processors, folder, second = min(levels, key=lambda level: level[0])
-        counts = _counts(f"{folder}/cpu.stat")
+        counts = self._counts(f"{folder}/cpu.stat")
         name, unit = ("throttled_usec", 1e6) if second else ("throttled_time", 1e9)
         return CpuLimit(processors, counts[name] / unit if name in counts else None)
 
@@ -121,7 +123,7 @@ class Cgroups:
         path = f"{self._procfs}/self/cgroup"
         with parsing(path):
             # 4:memory:/docker/ab12 (version 1), 0::/system.slice/a.service (version 2)
-            rows = [line.split(":", 2) for line in read(path).decode(errors="replace").splitlines()]
+            rows = [line.split(":", 2) for line in self._read(path).decode(errors="replace").splitlines()]
             mine = {name: place for _, names, place in rows for name in names.split(",")}
         if not mine:
             raise UnavailableError(f"{path}: this process is in no control group")
@@ -136,56 +138,58 @@ class Cgroups:
                 return
             place = place.rpartition("/")[0]
 
+    def _read(self, path: str) -> bytes:
+        """The whole file; UnavailableError where there is none, SourceError where it cannot be read."""
+        try:
+            return self._read_file(path)
+        except OSError as error:
+            raise failure(path, error) from error
 
-def _number(path: str) -> int:
-    with parsing(path):
-        return int(read(path))
+    def _number(self, path: str) -> int:
+        with parsing(path):
+            return int(self._read(path))
 
+    def _limit(self, path: str) -> int | None:
+        """A limit in bytes; None where there is no such file, or it says `max`."""
+        try:
+            text = self._read(path).strip()
+        except UnavailableError:
+            return None
+        with parsing(path):
+            return None if text == b"max" else int(text)
 
-def _limit(path: str) -> int | None:
-    """A limit in bytes; None where there is no such file, or it says `max`."""
-    try:
-        text = read(path).strip()
-    except UnavailableError:
-        return None
-    with parsing(path):
-        return None if text == b"max" else int(text)
+    def _second_quota(self, folder: str) -> float | None:
+        """`200000 100000`, microseconds in each period of so many, or `max 100000`."""
+        path = f"{folder}/cpu.max"
+        try:
+            text = self._read(path)
+        except UnavailableError:
+            return None
+        with parsing(path):
+            quota, period = text.split()
+            return None if quota == b"max" else _share(int(quota), int(period))
 
+    def _first_quota(self, folder: str) -> float | None:
+        """Version 1 says -1 for no limit."""
+        try:
+            quota = self._number(f"{folder}/cpu.cfs_quota_us")
+            period = self._number(f"{folder}/cpu.cfs_period_us")
+        except UnavailableError:
+            return None
+        with parsing(folder):
+            return None if quota < 0 else _share(quota, period)
 
-def _second_quota(folder: str) -> float | None:
-    """`200000 100000`, microseconds in each period of so many, or `max 100000`."""
-    path = f"{folder}/cpu.max"
-    try:
-        text = read(path)
-    except UnavailableError:
-        return None
-    with parsing(path):
-        quota, period = text.split()
-        return None if quota == b"max" else _share(int(quota), int(period))
-
-
-def _first_quota(folder: str) -> float | None:
-    """Version 1 says -1 for no limit."""
-    try:
-        quota = _number(f"{folder}/cpu.cfs_quota_us")
-        period = _number(f"{folder}/cpu.cfs_period_us")
-    except UnavailableError:
-        return None
-    with parsing(folder):
-        return None if quota < 0 else _share(quota, period)
+    def _counts(self, path: str) -> dict[str, int]:
+        """A file of names and numbers; empty where there is none."""
+        try:
+            words = self._read(path).decode(errors="replace").split()
+        except UnavailableError:
+            return {}
+        with parsing(path):
+            return dict(zip(words[::2], map(int, words[1::2]), strict=True))
 
 
 def _share(quota: int, period: int) -> float:
     if period <= 0:
         raise ValueError(f"a period of {period}")
     return quota / period
-
-
-def _counts(path: str) -> dict[str, int]:
-    """A file of names and numbers; empty where there is none."""
-    try:
-        words = read(path).decode(errors="replace").split()
-    except UnavailableError:
-        return {}
-    with parsing(path):
-        return dict(zip(words[::2], map(int, words[1::2]), strict=True))

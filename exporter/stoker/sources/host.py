@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stoker.errors import SourceError, UnavailableError
+from stoker.sources.cgroup import Cgroups
 from stoker.sources.mounts import Mounts
 from stoker.sources.process_states import ProcessStates
 from stoker.sources.procfs import MODES, CpuTimes, DiskCounts, NetworkCounts, Procfs
@@ -31,7 +32,7 @@ class Host:
     """The machine and its parts.
 
     Attributes:
-        procfs, processes, sysfs, mounts: Linux only: `need_linux` says so elsewhere.
+        procfs, processes, sysfs, cgroups, mounts: Linux only: `need_linux` says so elsewhere.
 
     Args:
         machine: where its files are.
@@ -56,6 +57,7 @@ class Host:
         self.procfs = Procfs(machine.proc, read_file)
         self.processes = ProcessStates(machine.proc)
         self.sysfs = Sysfs(machine.sys, read_file or read_raw)
+        self.cgroups = Cgroups(machine.proc, machine.sys, read_file or read_raw)
         self.mounts = mounts or Mounts(machine.proc, self.rootfs)
 
     def need_linux(self, what: str) -> None:

@@ -157,6 +157,11 @@ class Mounts:
         """Mount points whose call has not returned."""
         return sorted(point for point, call in self._running.items() if not call.done.is_set())
 
+    def stuck_seconds(self) -> float:
+        """For how long the oldest of these calls has not returned; 0 when each has."""
+        begun = [call.started for call in self._running.values() if not call.done.is_set()]
+        return self._monotonic() - min(begun) if begun else 0.0
+
     def _result(self, mount: Mount, call: Call[Usage | None] | None) -> Usage | None:
         if call is None:
             if mount.mountpoint in self._running:

@@ -21,7 +21,7 @@ from stoker.sources.nvml_aside import Aside
 from stoker.sources.nvml_events import EVENT_CALLS
 from stoker.sources.nvml_known import KnownGpus
 from stoker.sources.nvml_lost import STARTING, EndedError, HungError, SlowError, StartError
-from stoker.sources.nvml_pauses import Pauses
+from stoker.sources.nvml_pauses import LIBRARY, Pauses
 from stoker.sources.nvml_process import MOST_LEFT, NvmlProcess
 from stoker.sources.nvml_round import Round, by_index, index_of
 from stoker.sources.nvml_running import running
@@ -216,6 +216,7 @@ class NvmlGate:
             restarts=max(0, self._process.started - 1),
             left=self._process.left(),
             unwatched=self._unwatched.seconds((gpu.uuid for gpu in gpus), time.monotonic()),
+            stuck=self._pauses.stuck(self._monotonic()),
         )
 
     def _ask(self, now: float, failures: list[str]) -> tuple[int, list[Gpu], set[int]]:
@@ -251,7 +252,7 @@ class NvmlGate:
         for index in paused - set(read):
             if index < this.count:
                 read[index] = self._known.down(index, self._known.uuid_at(index))
-                failures.append(f"GPU {index} is left out for a while, since a call of it did not return")
+                failures.append(f"GPU {index} is left out for a while: {self._pauses.why(index)}")
         self._pauses.answered(index for index, gpu in read.items() if gpu.up)
         live = [gpu for gpu in read.values() if gpu.up]
         answering = {gpu.uuid for gpu in live}
@@ -320,10 +321,8 @@ class NvmlGate:
         log.warning("nvml: %s; its process is replaced", lost)
         call = "nvmlInit" if lost.index == STARTING else lost.call
         error = "TIMEOUT" if hung else "PROCESS_ENDED"
-        if lost.index >= 0:
-            self._count(str(lost.index), self._known.uuid_at(lost.index), call, error)
-        else:
-            self._count("", "", call, error)
+        whose = (str(lost.index), self._known.uuid_at(lost.index)) if lost.index >= 0 else ("", "")
+        self._count(*whose, call, error)
         this.count = max(this.count, self._seen)
         if not this.replaced and (lost.index == STARTING or not hung):
             this.replaced = True  # somebody killed or stopped it: if another one works, nothing is missing
@@ -331,12 +330,15 @@ class NvmlGate:
         this.failures.append(str(lost))
         if call in EVENT_CALLS:
             self._events_at = this.now + _NO_EVENTS
-        elif lost.index < 0 and time.monotonic() >= this.until:
-            pass  # it had no time left, which says nothing about the library
-        elif lost.index < 0:
+            return
+        if lost.index < 0 and time.monotonic() >= this.until:
+            return  # it had no time left, which says nothing about the library
+        if hung:
+            self._pauses.hung(lost.index, this.now)
+        if lost.index < 0:
             self._block(this.now, call, error)
         else:
-            self._pauses.begin(lost.index, this.now)
+            self._pauses.begin(lost.index, this.now, str(lost))
             self._slow.discard(lost.index)
             this.paused.add(lost.index)
 
@@ -352,12 +354,14 @@ class NvmlGate:
         with closing(self._process.ask(skip, self._patience, until, watch=this.read, events=events)) as answers:
             for answer in answers:
                 if "fatal" in answer:
+                    self._pauses.told(LIBRARY)
                     call, error = answer["fatal"]
                     if not self._closed:
                         self._count("", "", call, error)
                     self._block(self._monotonic(), call, error)
                 elif "count" in answer:
                     this.system = answer
+                    self._pauses.told(LIBRARY)
                     self._unwatched.child(self._process.pid)
                     self._unwatched.looked(time.monotonic())
                     this.count = int(answer["count"])
@@ -381,6 +385,7 @@ class NvmlGate:
         gpu = self._known.told(answer, this.system)
         self._unwatched.told(answer, time.monotonic())
         this.read[int(answer["index"])] = gpu
+        self._pauses.told(int(answer["index"]))
         for call, error in answer["errors"]:
             self._count(gpu.gpu, gpu.uuid, call, error)
             this.failures.append(f"GPU {gpu.gpu}: {call}: {error}")

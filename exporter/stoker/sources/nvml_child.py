@@ -42,7 +42,8 @@ class Child:
         self._output = output
         self._events = events
         self._devices: dict[int, Device] = {}
-        self._system: dict[str, Any] | None = None
+        self._system: dict[str, str] | None = None
+        self._driver = ""
 
     def answer(self, skip: frozenset[int], watch: Sequence[int], *, events: bool) -> bool:
         """Read every device that is not skipped; False when NVML itself does not work.
@@ -55,7 +56,8 @@ class Child:
         try:
             if self._system is None:
                 self._nvml.ask(NO_DEVICE, "nvmlInit")
-                self._system = {"driver": self._version(), "cuda": self._cuda()}
+                self._driver = self._version()
+                self._system = {"driver": self._driver, "cuda": self._cuda()}
             count = self._nvml.ask(NO_DEVICE, "nvmlDeviceGetCount")
         except Refused as refused:
             self._say({"fatal": [refused.call, refused.error]})
@@ -104,7 +106,7 @@ class Child:
         device = self._devices.get(index)
         if device is None or device.uuid != uuid:
             self._drop(index)
-            device = self._devices[index] = Device(self._nvml, index, uuid)
+            device = self._devices[index] = Device(self._nvml, index, uuid, self._driver)
         errors = self._events.add(index, uuid, handle)
         answer = device.read(handle)
         answer["errors"] += errors

@@ -10,7 +10,7 @@ from stoker.sources import nvml_reads as reads
 from stoker.sources.nvml_activity import Activity
 from stoker.sources.nvml_batch import Batch
 from stoker.sources.nvml_calls import Nvml, Refused, text
-from stoker.sources.nvml_fields import FIELDS, OF_GPU, link_fields
+from stoker.sources.nvml_fields import OF_GPU, gpu_fields, link_fields
 from stoker.sources.nvml_links import Links
 from stoker.sources.nvml_use import CALL as PROCESS_USE
 from stoker.sources.nvml_use import ProcessUse
@@ -28,11 +28,19 @@ _OF_INSTANCES = frozenset(row.key for row in reads.PROCESSES)
 
 
 class Device:
-    """What is known of one device between two rounds: what it does not support, and what never changes."""
+    """What is known of one device between two rounds: what it does not support, and what never changes.
 
-    def __init__(self, nvml: Nvml, index: int, uuid: str) -> None:
+    Args:
+        nvml: makes the calls.
+        index: NVML's.
+        uuid: of the device.
+        driver: its version; some fields have another number by another one.
+    """
+
+    def __init__(self, nvml: Nvml, index: int, uuid: str, driver: str) -> None:
         self._nvml = nvml
         self._index = index
+        self._fields = gpu_fields(driver)
         self.uuid = uuid
         self._activity = Activity(nvml, index, self._refused)
         self._ask_all_again()
@@ -47,7 +55,7 @@ class Device:
         """Forget what is not supported."""
         self._way: dict[str, int] = {}
         self._links = Links(self._nvml, self._index, self._refused)
-        self._batch = Batch(FIELDS)
+        self._batch = Batch(self._fields)
         self._up: list[int] = []
         self._settings: tuple[float, dict[str, Any]] = (-reads.SETTINGS_EVERY, {})
         self._samples = dict(reads.SAMPLES)

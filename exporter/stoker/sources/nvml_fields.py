@@ -35,14 +35,11 @@ def _ecc() -> tuple[Field, ...]:
     return tuple(found)
 
 
-FIELDS = (
+_FIELDS = (
     Field("memory_temperature", 82),
     Field("throttle_sw_power_cap", 74),
     Field("throttle_thermal", 75),
     Field("throttle_sync_boost", 76),
-    Field("throttle_sw_thermal", 269),
-    Field("throttle_hw_thermal", 270),
-    Field("throttle_hw_power_brake", 271),
     Field("violation_board_limit", 77),
     Field("violation_low_utilization", 78),
     Field("violation_reliability", 79),
@@ -85,7 +82,19 @@ FIELDS = (
     Field("nvlink_tx", 138, ALL_LINKS),
     Field("nvlink_rx", 139, ALL_LINKS),
 )
-"""Of a GPU."""
+"""Of a GPU, under the same number by every driver."""
+_THROTTLE = ("throttle_sw_thermal", "throttle_hw_thermal", "throttle_hw_power_brake")
+_MOVED, _MOVED_BACK = (575,), (580, 82)
+"""Drivers from and before which what is told of power smoothing has another number, and these have its: nvml.h of 575.51 and 580.65 beside
+that of 580.82. Some GPUs would answer a wrong number with a wrong value."""
+
+
+def gpu_fields(driver: str) -> tuple[Field, ...]:
+    """Those of a GPU by a driver of this version, as `580.65.06`."""
+    version = tuple(int(part) for part in driver.split(".") if part.isdigit())
+    first = 251 if _MOVED <= version < _MOVED_BACK else 269
+    return _FIELDS + tuple(Field(key, first + number) for number, key in enumerate(_THROTTLE))
+
 
 LINK_FIELDS = (
     ("replay", 161),

@@ -88,6 +88,7 @@ class Snapshot:
         restarts: children started after the first one, since the start.
         left: children that hang in the kernel and could not be killed.
         unwatched: seconds in which NVML could not have told an XID of a GPU, by its uuid.
+        stuck: seconds for which NVML has not answered what it was asked, 0 when it answers.
     """
 
     gpus: tuple[Gpu, ...]
@@ -99,3 +100,4 @@ class Snapshot:
     restarts: int = 0
     left: int = 0
     unwatched: Mapping[str, float] = field(default_factory=dict)
+    stuck: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from contextlib import suppress
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from stoker.sources.machine import Machine
+
+log = logging.getLogger(__name__)
 
 _FIRST = 1.0
 """Seconds from a look that is thrown away to the first that counts: activity is told between two."""
@@ -177,7 +180,8 @@ def _look(gate: NvmlGate) -> bool:
     """Whether NVML could be asked at all; that it has no driver is an answer."""
     try:
         gate.snapshot()
-    except StartError:
+    except StartError as error:
+        log.warning("the GPUs are not in the recording: %s", error)
         return False
     except UnavailableError:
         return True

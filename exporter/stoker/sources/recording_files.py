@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -121,12 +122,12 @@ class Taken:
             self._file(f"{name}/{os.path.relpath(path, root)}", path)
 
     def _file(self, name: str, path: str) -> None:
-        if not os.path.isfile(path):
-            return
-        if name in self._refused:
-            self.unread[name] = self._refused[name]
-            return
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return
+            if name in self._refused:
+                self.unread[name] = self._refused[name]
+                return
             self.files[name] = read_raw(path).decode("utf-8", "surrogateescape")
         except OSError as error:
             if error.errno not in _GONE:

@@ -222,7 +222,11 @@ class _Loader:
             return None
         self.alert_nodes[str(name)] = node
         alert = self.decode_alert(node)
-        if alert is not None and self.codes_changed and with_xids(node, self.xids or shipped_xids()) != node:
+        if (
+            alert is not None
+            and self.codes_changed
+            and with_xids(node, self.xids or shipped_xids()) != with_xids(node, shipped_xids())
+        ):
             self.changed.add(str(name))  # its cases were written for the shipped table
         return alert
 

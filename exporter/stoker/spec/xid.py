@@ -17,6 +17,8 @@ FILE = "xid.yaml"
 FATAL, NON_FATAL = "fatal", "non_fatal"
 """Values of the label `severity`, where the line itself tells; it is absent elsewhere."""
 RECOVERY = "154"
+HIGHEST_XID = 1023
+"""A number above this is none of NVIDIA's: all of those share one label, so that lines cannot make series without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class SxidSpec:
         doc="Whether it is always fatal, never, or the line tells; one that does not tell is fatal then."
     )
     meaning: str = setting(doc="What happened.")
+    meaning_zh: str = setting("", doc="The same in Chinese.")
     do: str = setting(doc="What to do about it.")
     at: At = field(default_factory=At, compare=False, repr=False)
 
@@ -98,6 +101,11 @@ def changed_xids(table: XidTable, changes: Mapping[str, XidChange], problems: Pr
         where = position_of(code)
         if not (code.isascii() and code.isdigit()) or str(int(code)) != code:
             problems.add(where, "xid", f"{code} is no XID", 'write its number, as "63"')
+            continue
+        if int(code) > HIGHEST_XID:
+            problems.add(
+                where, "xid", f"{code} is told as `other`, like all above {HIGHEST_XID}", "a code that the driver has"
+            )
             continue
         if change.class_ == "by_line" and xids.get(str(code), _UNKNOWN).class_ != "by_line":
             right = "one of critical, warning, ignore"

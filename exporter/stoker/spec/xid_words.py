@@ -2,7 +2,8 @@
 
 Codes, for a matcher: `critical`; `by_line`; `by_line_warning`, those of them of which a line that is not fatal is a warning; `no_warning`, all
 that GpuXidWarning leaves out. What they mean, for a text: `critical_means`, `critical_do`, `critical_means_zh` and the same of `warning`, by the
-label `xid` of the alert; `critical_list` and `warning_list`, for a runbook.
+label `xid` of the alert; `critical_list` and `warning_list`, for a runbook. `switch_means`, `switch_means_zh`, `switch_do` and `switch_list` are of
+NVSwitches, by the label `sxid`, those that are never fatal aside.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stoker.documents import Mapping, Node, Scalar, Sequence, Text
-from stoker.spec.xid import RECOVERY, XidSpec, XidTable
+from stoker.spec.xid import RECOVERY, SxidSpec, XidSpec, XidTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,12 @@ def _words(table: XidTable) -> dict[str, str]:
         )
         words[f"{name}_do"] = _by_code(told, lambda xid: f"NVIDIA's immediate action: {xid.action}. {xid.do}", "")
         words[f"{name}_list"] = "\n".join(f"- {code}: {_line(xid, name)}" for code, xid in told.items())
+    worst = {code: sxid for code, sxid in table.sxids.items() if sxid.fatal != "never"}
+    words["switch_means"] = _by_text(worst, lambda sxid: sxid.meaning, "a code that no table knows")
+    words["switch_means_zh"] = _by_text(worst, lambda sxid: sxid.meaning_zh or sxid.meaning, "未知代码")
+    words["switch_do"] = _by_text(worst, lambda sxid: sxid.do, "")
+    alike = _alike(worst, lambda sxid: f"{sxid.meaning}. {sxid.do}")
+    words["switch_list"] = "\n".join(f"- {', '.join(codes)}: {text}" for text, codes in alike.items())
     return words
 
 
@@ -78,6 +85,24 @@ def _line(xid: XidSpec, name: str) -> str:
     when = f" (where its line says that it is {bad})" if xid.class_ == "by_line" else ""
     others = f" Others disagree: {xid.others}." if xid.others else ""
     return f"{xid.meaning}{when}. NVIDIA's immediate action: {xid.action}. {xid.do}{others}"
+
+
+def _alike(sxids: dict[str, SxidSpec], says: Callable[[SxidSpec], str]) -> dict[str, list[str]]:
+    """Codes by what is said of them: of most of them the same."""
+    found: dict[str, list[str]] = {}
+    for code in sorted(sxids, key=int):
+        found.setdefault(says(sxids[code]), []).append(code)
+    return found
+
+
+def _by_text(sxids: dict[str, SxidSpec], says: Callable[[SxidSpec], str], otherwise: str) -> str:
+    """As `_by_code`, by `sxid`."""
+    if not sxids:
+        return otherwise
+    branches = [
+        f'if match "^({"|".join(codes)})$" $labels.sxid }}}}{text}' for text, codes in _alike(sxids, says).items()
+    ]
+    return "{{ " + "{{ else ".join(branches) + (f"{{{{ else }}}}{otherwise}" if otherwise else "") + "{{ end }}"
 
 
 def _by_code(xids: dict[str, XidSpec], says: Callable[[XidSpec], str], otherwise: str) -> str:
