@@ -25,6 +25,11 @@ class PatternSpec:
         factory=dict, doc="Gauges: metric to the group, or the number, that is its value."
     )
     inc: dict[str, str | float] = setting(factory=dict, doc="Counters: metric to what is added, a number or a group.")
+    total: dict[str, str] = setting(
+        factory=dict,
+        doc="Counters of which each line repeats the running total: metric to the group that has it. What is added is its growth since the"
+        " last line of the same log, rank and labels; a value below the last one has begun again at 0 and is added whole.",
+    )
     observe: dict[str, str | float] = setting(factory=dict, doc="Histograms: metric to the group that is observed.")
     keys: dict[str, str] = setting(
         factory=dict,
