@@ -172,6 +172,48 @@ def test_of_many_logs_the_one_begun_first_gives_way_in_the_state_alone(tmp_path:
     assert again.turn()[RECORDS] == 52, "the lines before say what the state does not"
 
 
+TABLE = """
+metrics:
+  etl_records_total: {type: counter, help: Records, labels: [source]}
+  etl_depth: {type: gauge, help: Depth, labels: [source]}
+formats:
+  etl:
+    reader: csv
+    keys: {records so far: etl_records_total, depth: etl_depth}
+    total: [records so far]
+    sample: "time,records so far,depth\\n1,7,2\\n"
+"""
+
+
+def test_a_column_of_a_table_may_be_a_running_total(tmp_path: Path) -> None:
+    table, problems = pack_of(TABLE)
+    assert not list(problems)
+    append(tmp_path / "a.log", "time,records so far,depth\n1,7,2\n2,9,1\n")
+    engine = Followed(settings(tmp_path), pack=table, state=tmp_path / "state")
+    assert engine.exposed()[RECORDS] == 0
+    assert engine.turn()[RECORDS] == 9
+    engine.engine.save()
+    engine.kill()
+    append(tmp_path / "a.log", "3,12,5\n")
+    found = Followed(settings(tmp_path), pack=table, state=tmp_path / "state", clock=engine.clock).turn()
+    assert (found[RECORDS], found["etl_depth{source=s}"]) == (12, 5)
+
+
+WRONG_TABLES = {
+    "total: [depth]": "etl: etl_depth is a gauge and cannot be total; use set",
+    "total: [record so far]": "etl: record so far under total is none of its keys; did you mean records so far?",
+    "total: []": "etl: etl_records_total is a counter and cannot be set; use inc where each line says how much was added, total where",
+}
+
+
+@pytest.mark.parametrize("keys", WRONG_TABLES)
+def test_a_mistake_about_a_column_is_said_with_its_place(keys: str) -> None:
+    _, problems = pack_of(TABLE.replace("total: [records so far]", keys))
+    found = [str(each) for each in problems if WRONG_TABLES[keys] in str(each)]
+    assert len(found) == 1, list(problems)
+    assert found[0].startswith(f"stoker.yaml:{9 if 'record so' in keys else 8}:")
+
+
 WRONG = {
     "total: {etl_depth: n}": "etl: etl_depth is a gauge and cannot be total; use set",
     "set: {etl_records_total: n}": "etl: etl_records_total is a counter and cannot be set; use inc where each line says how much was"

@@ -154,7 +154,8 @@ class CompiledFormats:
     def has_totals(self) -> bool:
         """Whether lines may tell running totals."""
         return any(
-            action.op == "total" for each in self.formats for pattern in each.patterns for action in pattern.actions
+            each.keys.totals or any(action.op == "total" for pattern in each.patterns for action in pattern.actions)
+            for each in self.formats
         )
 
     @cached_property
@@ -197,8 +198,9 @@ def check_formats(formats: Mapping[str, FormatSpec], descs: Mapping[str, Desc], 
 
 
 def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledFormat:
-    for metric in (*spec.keys.values(), *((spec.others,) if spec.others else ())):
-        _desc(name, metric, "set", descs, place_of(metric, spec.at.value("keys")), problems)
+    for key, metric in (*spec.keys.items(), *((("", spec.others),) if spec.others else ())):
+        op = "total" if key in spec.total else "set"
+        _desc(name, metric, op, descs, place_of(metric, spec.at.value("keys")), problems)
     for unit in spec.units.values():
         _unit(name, unit, spec.at.value("units"), problems)
     if not spec.patterns and spec.reader is None:
@@ -208,6 +210,7 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         {str(key): str(unit) for key, unit in spec.units.items()},
         str(spec.others or ""),
         {str(label): str(column) for label, column in spec.labels.items()},
+        frozenset(map(str, spec.total)),
     )
     check_reader(name, spec, keys, descs, problems)
     when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None

@@ -80,7 +80,13 @@ class FormatSpec:
         None,
         doc="Name of a reader of the engine, for what a regular expression cannot take apart: `dict`, `traceback`, ...",
     )
-    keys: dict[str, str] = setting(factory=dict, doc="For a reader: key in the line to gauge.")
+    keys: dict[str, str] = setting(
+        factory=dict, doc="For a reader: key in the line to gauge, or to counter under `total`."
+    )
+    total: tuple[str, ...] = setting(
+        (),
+        doc="For a reader: those of its keys that repeat the running total of a counter, as `total` of a pattern does.",
+    )
     units: dict[str, str] = setting(factory=dict, doc="For a reader: key to the unit it is printed in.")
     labels: dict[str, str] = setting(
         factory=dict,
