@@ -26,7 +26,8 @@ from mutated import NAMES, check_log, check_readers, check_splitter
 from sampled import FORMATS, NOW, read, whole_of
 from stoker.config.settings import Limits, SourceSettings
 from stoker.logs.identity import Identity
-from stoker.logs.store import Store, Stream
+from stoker.logs.store import Store
+from stoker.logs.store_stream import Stream
 from stoker.server.exposition import Exposition
 
 LONGEST = 4096

@@ -125,8 +125,8 @@ LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
         + ["2026/11/20 10:00:59 ERROR connection to store-7 refused"],
         {
             "job_attempt": 1,
-            'job_events_total{event="retrying_upload_of_attempt"}': 30,
-            'job_events_total{event="connection_to_refused"}': 1,
+            'job_events_total{event="retrying_upload_attempt"}': 30,
+            'job_events_total{event="connection_refused"}': 1,
         },
     ),
     "the system's log": (
@@ -213,7 +213,7 @@ LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
             "job_write_seconds": 4.875,
             "job_total_seconds": 9.75,
             "job_distance_bytes": 312e3,
-            'job_events_total{event="duplicate_key_value_violates_unique"}': 20,
+            'job_events_total{event="duplicate_key_value_violates"}': 20,
         },
     ),
     "thousands, and a number that does not say whether it is one": (
@@ -290,5 +290,43 @@ LOGS: dict[str, tuple[list[str], dict[str, float | None]]] = {
             *WORKER,
         ],
         {"job_one": 24, "job_two": 5, "job_three": 24, "job_four": 5, "job_queue_depth": 0},
+    ),
+    "running totals": (
+        [
+            *lines_of(
+                40,
+                lambda n: (
+                    f"<00h{n:02}m10s> PREP >> documents so far: {n * 1000 + n * n:,} ({n / 8:.2f} GB written) pool fill=0.{n * 7 % 10}"
+                    f" mem {60 + n * 7 % 10}.5/80 GB, in all {n * 3 % 5} done"
+                ),
+            ),
+            *lines_of(9, lambda n: f"<00h{n:02}m20s> POOL >> batch processed: {n * 5 % 7}, peak total {n * 2} MB"),
+            *lines_of(9, lambda n: f"<00h{n:02}m30s> TOKS >> total tokens: {n * 1.5:.1f}M, requests seen {n}"),
+            "time,rows processed,depth",
+            *lines_of(9, lambda n: f"{n},{n * 30},{n * 5 % 7}"),
+        ],
+        {
+            "job_documents_total": 40521,
+            "job_written_bytes_total": 4.88e9,
+            "job_pool_fill": 0.3,
+            "job_mem_bytes": 63.5e9,
+            "job_batch_processed": 5,
+            "job_peak_total_bytes": 16e6,
+            "job_tokens_total": 12e6,
+            "job_requests_seen_total": 8,
+            "job_rows_processed_total": 240,
+            "job_depth": 5,
+        },
+    ),
+    "checkpoints in words of capitals": (
+        lines_of(
+            30,
+            lambda n: (
+                f"OPT >> it {n * 10} obj {3 - n / 20:.3f} gnorm 0.{n + 10} lr 3e-4 | tokens seen {n / 4:.2f}M"
+                if n % 3
+                else f"CKPT >> wrote {n % 7 + 1} shards in {n % 5 + 0.5} sec"
+            ),
+        ),
+        {"stoker_train_step": 290, "stoker_train_checkpoints_total": 10, "job_tokens_seen_total": 7.25e6},
     ),
 }

@@ -45,3 +45,10 @@ def test_a_number_that_could_be_any_of_several_has_to_be_named() -> None:
     _, problems = pack_of("alerts:\n  HostPressureHigh: {warning: 0.3}\n")
     says = "a number alone does not say what it changes; name one of its parameters: enabled, for, keep_firing_for, over, share"
     assert [str(problem) for problem in problems] == [f"stoker.yaml:2:31: unknown-parameter: {says}"]
+
+
+@pytest.mark.parametrize("change", ["HostMemoryHigh: {warning: 85%}", "GpuTemperatureHigh: {warning: 85%}"])
+def test_a_level_that_is_no_number_is_told_by_the_name_that_was_written(change: str) -> None:
+    _, problems = pack_of(f"alerts:\n  {change}\n")
+    says = "type: warning is the text '85%'; it has to be a number, such as 0.85 for 85 %, or a duration such as 30s, 5m or 1h30m"
+    assert [str(problem) for problem in problems] == [f"stoker.yaml:2:{change.index('85%') + 3}: {says}"]

@@ -38,7 +38,7 @@ def written(folder: Path, lines: list[str], name: str = "job.log") -> Path:
 
 
 def read(config: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """The last value of gauges, the sum of counters and how often histograms observed, by metric and labels."""
+    """The last value of gauges and running totals, the sum of counters and how often histograms observed, by metric and labels."""
     capsys.readouterr()
     assert main(["parse", "--config", str(config), "--format", "jsonl", str(log)]) == 0
     found: dict[str, float] = {}
@@ -49,7 +49,7 @@ def read(config: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> dict[st
             if name in row["labels"]
         )
         key = row["metric"] + (f"{{{labels}}}" if labels else "")
-        if row["op"] == "set":
+        if row["op"] in ("set", "total"):
             found[key] = row["value"]
         else:
             found[key] = found.get(key, 0.0) + (row["value"] if row["op"] == "inc" else 1.0)
@@ -97,7 +97,9 @@ def test_what_is_written_follows_the_log_at_once(tmp_path: Path, monkeypatch: py
     odd = written(tmp_path, WORKER, "a[1].log")
     (tmp_path / "old.log.gz").write_bytes(gzip.compress(odd.read_bytes()))
     assert main(["learn", "a[1].log", "old.log.gz", "--name", "work", "--out", "s.yaml"]) == 0
-    (source,) = load_settings(tmp_path / "s.yaml").settings.sources
+    made = load_settings(tmp_path / "s.yaml").settings
+    (source,) = made.sources
+    assert made.state_dir == f"{tmp_path}/s-state", "what an exporter of the machine keeps is not touched"
     assert (source.name, [str(each) for each in source.files or ()]) == ("work", [f"{tmp_path}/a[[]1].log"])
 
 
@@ -105,6 +107,7 @@ def test_without_a_file_to_write_the_format_goes_to_standard_output_alone(tmp_pa
     done = learn(str(written(tmp_path, WORKER)), "--name", "mine")
     assert done.returncode == 0
     assert done.stdout.startswith("# Learned from ")
+    assert "state_dir" not in done.stdout, "nobody knows where it will stand"
     assert "mine_queue_depth" in done.stdout
     assert "50 lines: 50 of 1 kind" in done.stderr
 

@@ -31,5 +31,5 @@ def _named(spec: FormatSpec) -> Iterator[tuple[str, Position]]:
     for metric in (*spec.keys.values(), *((spec.others,) if spec.others else ())):
         yield metric, spec.at.position
     for pattern in spec.patterns:
-        for metric in (*pattern.set, *pattern.inc, *pattern.observe, *pattern.keys.values()):
+        for metric in (*pattern.set, *pattern.inc, *pattern.total, *pattern.observe, *pattern.keys.values()):
             yield metric, pattern.at.position

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if report.written:
         out = args.out or "stoker.yaml"
         head = _HEAD.format(files=_shown(args.files), out=out, file=args.files[0])
-        text = write_yaml({**_sources(name, args.files), "pack": report.document}, head)
+        text = write_yaml({**_state_dir(args.out), **_sources(name, args.files), "pack": report.document}, head)
     _tell(args, report, text)
     for damage in damages:  # after what stood before it
         raise damage
@@ -188,6 +188,11 @@ def _name(wanted: str | None, file: str, pack: Pack) -> str:
     if found[0].isdigit() or found in pack.formats or found in ("stoker", "pack"):
         found = f"log_{found}"
     return found
+
+
+def _state_dir(out: str | None) -> dict[str, str]:
+    """Positions and counters beside the file: those of an exporter that runs on the machine already are not for a first try."""
+    return {"state_dir": f"{os.path.splitext(os.path.abspath(out))[0]}-state"} if out else {}
 
 
 def _sources(name: str, files: list[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from stoker.logs.identity import Identity, identify
 from stoker.logs.interpreter import Interpreter
 from stoker.logs.origin import Intake
 from stoker.logs.origins import origin_of
-from stoker.logs.store import Store, Stream
+from stoker.logs.store_stream import Stream
 from stoker.metrics import Observation, Sample, own, sample_of
 from stoker.metrics.longest import LongestGap
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stoker.config.settings import Limits, SourceSettings
     from stoker.logs.finder import Finder
     from stoker.logs.formats import CompiledFormats
+    from stoker.logs.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ class Source:
             self._flush,
             self._lose,
             self._say,
+            self._recall,
             wake,
         )
         self._intake = intake
@@ -157,20 +159,28 @@ class Source:
                 self.totals.errors[reason] += 1
         self.says = says
 
-    def _begin(self, path: str, host: str) -> StreamReading:
-        identity = self._identity(path, host)
-        return StreamReading(Stream(self.settings, identity, self.totals.errors), self._interpreter)
+    def _begin(self, path: str, host: str, whole: bool) -> StreamReading:  # noqa: FBT001 - as Intake has it
+        stream = Stream(self.settings, self._identity(path, host), self.totals.errors)
+        if self._formats.has_totals:
+            with self._lock:
+                self._store.begin(stream, f"{host}:{path}" if host else path, whole=whole)
+        return StreamReading(stream, self._interpreter)
 
     def _interpreter(self) -> Interpreter:
         return Interpreter(self._formats, line_length=self._limits.line_length, timezone=self._zone, clock=self._clock)
 
     def _record(self, reading: StreamReading, lines: bytes, when: float | None, old: bool) -> None:  # noqa: FBT001 - as Intake has it
         if old:
-            reading.interpreter.feed(lines)
-            reading.interpreter.recalled()
-            reading.forget()
+            self._recall(reading, lines)
         else:
             self._feed(reading, lines, when, firm=True)
+
+    def _recall(self, reading: StreamReading, lines: bytes) -> None:
+        told = reading.interpreter.feed(lines)
+        reading.interpreter.recalled()
+        reading.forget()
+        with self._lock:
+            self._store.recall(reading.stream, told)
 
     def _lose(self, reason: str, count: int) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stoker.logs.interpreter import Interpreter, LineStats
-    from stoker.logs.store import Stream
+    from stoker.logs.store_stream import Stream
 
 
 @dataclass(slots=True)

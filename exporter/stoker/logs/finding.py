@@ -37,12 +37,13 @@ class Finding(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What a format gives its reader: gauge and unit by key, the gauge for all other keys, column by label."""
+    """What a format gives its reader: metric and unit by key, the gauge for all other keys, column by label, keys of running totals."""
 
     metrics: Mapping[str, str]
     units: Mapping[str, str]
     others: str
     labels: Mapping[str, str] = MappingProxyType({})
+    totals: frozenset[str] = frozenset()
 
     def finding(self, key: str, text: str, line: int) -> Finding | None:
         """The finding of a key with a number as printed; None for a key that means nothing.
@@ -58,7 +59,9 @@ class Keys(NamedTuple):
             labels = {"metric": bare(key)}
         elif metric == "stoker_train_value":
             labels = {"name": key}
-        return Finding("set", metric, labels, convert(text, self.units.get(key, "")), line)
+        return Finding(
+            "total" if key in self.totals else "set", metric, labels, convert(text, self.units.get(key, "")), line
+        )
 
 
 class Reader(Protocol):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stoker.logs.identity import gpu_names, printable
 from stoker.logs.store_tables import LAST_EVENT
+from stoker.logs.store_totals import LogTotals
 from stoker.metrics import HistogramValue, Kind, Observation, Sample
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _Key = tuple[str, tuple[str, ...]]
 
 
 class Fold:
-    """The last value of gauges, the sum of counters with the time of the last event where the lines name one, the buckets of histograms.
+    """The last value of gauges, the sum of counters (and of the growth of running totals) with the time of the last event where the lines name one, the buckets of histograms.
 
     Attributes:
         left_out: observations of series for which there was no room.
@@ -37,6 +38,7 @@ class Fold:
         self._counts: Counter[str] = Counter()
         self.left_out = 0
         self._values: dict[_Key, float | list[float]] = {}
+        self._totals = LogTotals(whole=True)
 
     def add(self, each: Observation) -> None:
         """Take one observation."""
@@ -46,14 +48,23 @@ class Fold:
             return
         if each.op == "set" and math.isfinite(each.value):
             self._values[key] = each.value
-        elif each.op == "inc":
-            self._values[key] = self._number(key) + each.value
+        elif each.op in ("inc", "total"):
+            self._values[key] = self._number(key) + self._growth(each)
             self._happened(key, each)
         elif each.op == "observe":
             buckets = self._values.setdefault(key, [0.0] * (len(desc.bounds) + 2))
             assert isinstance(buckets, list)
             buckets[bisect_left(desc.bounds, each.value)] += 1
             buckets[-1] += each.value
+
+    def _growth(self, each: Observation) -> float:
+        """What is added to a counter: the value, or by how much a running total has grown."""
+        if each.op == "inc":
+            return each.value
+        total = self._totals.total(each.metric, each.labels, self._limits.series_per_metric)
+        if total is None:
+            self.left_out += 1
+        return total.grown(each.value) if total is not None and each.value >= 0 else 0.0
 
     def _key(self, desc: Desc, each: Observation) -> _Key:
         given = dict(each.labels)

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 _LOSS = "stoker_train_loss"
 _ELAPSED = "elapsed"
 _GROUP = re.compile(r"\{(route:)?(\w+)\}")
-_FITTING: dict[str, tuple[Kind, ...]] = {"set": (Kind.GAUGE,), "inc": (Kind.COUNTER,), "observe": (Kind.HISTOGRAM,)}
+_FITTING: dict[str, tuple[Kind, ...]] = {
+    "set": (Kind.GAUGE,),
+    "inc": (Kind.COUNTER,),
+    "total": (Kind.COUNTER,),
+    "observe": (Kind.HISTOGRAM,),
+}
 
 
 class Action(NamedTuple):
@@ -146,6 +151,14 @@ class CompiledFormats:
     descs: Mapping[str, Desc] = field(repr=False)
 
     @cached_property
+    def has_totals(self) -> bool:
+        """Whether lines may tell running totals."""
+        return any(
+            each.keys.totals or any(action.op == "total" for pattern in each.patterns for action in pattern.actions)
+            for each in self.formats
+        )
+
+    @cached_property
     def ways(self) -> Ways:
         """All ways to read a line; made once for all streams."""
         return Ways(self.formats)
@@ -185,8 +198,9 @@ def check_formats(formats: Mapping[str, FormatSpec], descs: Mapping[str, Desc], 
 
 
 def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Problems) -> CompiledFormat:
-    for metric in (*spec.keys.values(), *((spec.others,) if spec.others else ())):
-        _desc(name, metric, "set", descs, place_of(metric, spec.at.value("keys")), problems)
+    for key, metric in (*spec.keys.items(), *((("", spec.others),) if spec.others else ())):
+        op = "total" if key in spec.total else "set"
+        _desc(name, metric, op, descs, place_of(metric, spec.at.value("keys")), problems)
     for unit in spec.units.values():
         _unit(name, unit, spec.at.value("units"), problems)
     if not spec.patterns and spec.reader is None:
@@ -196,6 +210,7 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         {str(key): str(unit) for key, unit in spec.units.items()},
         str(spec.others or ""),
         {str(label): str(column) for label, column in spec.labels.items()},
+        frozenset(map(str, spec.total)),
     )
     check_reader(name, spec, keys, descs, problems)
     when = _regex(name, spec.when, spec.at.value("when"), problems) if spec.when else None
@@ -253,11 +268,11 @@ def _pattern(
     if regex is None:
         return None
     actions, elapsed = [], []
-    for op, table in (("set", spec.set), ("inc", spec.inc), ("observe", spec.observe)):
+    for op, table in (("set", spec.set), ("inc", spec.inc), ("total", spec.total), ("observe", spec.observe)):
         for metric, value in table.items():
             desc = _desc(name, metric, op, descs, place_of(metric, spec.at.value(op)), problems)
             group = value if isinstance(value, str) else ""
-            if spec.ends and group == _ELAPSED:
+            if spec.ends and group == _ELAPSED and op != "total":
                 if desc is not None:
                     elapsed.append(Action(op, desc, "", 0.0, ""))  # type: ignore[arg-type]
                 continue
@@ -272,6 +287,10 @@ def _pattern(
                 continue
             if desc is not None:
                 actions.append(Action(op, desc, str(group), 0.0 if group else float(value), unit))  # type: ignore[arg-type]
+    for metric in spec.total:
+        if metric in spec.inc:
+            at = place_of(metric, spec.at.value("total"))
+            problems.add(at, "operation", f"{name}: {metric} is both inc and total", "keep one of them")
     keys = _keys(name, spec, descs, problems)
     labels = _labels(name, spec, regex, [*actions, *elapsed, *keys.values()], problems)
     compiled = CompiledPattern(
@@ -360,7 +379,7 @@ def _labels(
 
 _RIGHT = {
     Kind.GAUGE: "use set",
-    Kind.COUNTER: "use inc where each line says how much was added; a total that a line repeats is a gauge, without _total",
+    Kind.COUNTER: "use inc where each line says how much was added, total where it repeats the running total",
     Kind.HISTOGRAM: "use observe",
 }
 """How a metric of this kind is changed."""

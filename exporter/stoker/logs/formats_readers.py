@@ -28,7 +28,7 @@ _OWN = {"stoker_train_eval": "metric", "stoker_train_value": "name"}
 def check_reader(name: str, spec: FormatSpec, keys: Keys, descs: Mapping[str, Desc], problems: Problems) -> None:
     """Adds what is wrong with the reader of a format, and with what is for a reader only."""
     if spec.reader is None:
-        for what in ("keys", "units", "labels", "sample", "others"):
+        for what in ("keys", "total", "units", "labels", "sample", "others"):
             if getattr(spec, what):
                 says = f"{name}: {what} of a format is for its reader, and it has none"
                 problems.add(spec.at.key(what), "no-reader", says, "give it to a pattern, or name a reader")
@@ -40,6 +40,11 @@ def check_reader(name: str, spec: FormatSpec, keys: Keys, descs: Mapping[str, De
     if spec.labels and spec.reader != _LABELLED:
         says = f"{name}: the reader {spec.reader} reads no labels from columns"
         problems.add(spec.at.key("labels"), "labels", says, f"take them out; the reader {_LABELLED} does")
+    for key in spec.total:
+        if key not in spec.keys:
+            right = nearest(key, spec.keys) or f"its keys: {', '.join(spec.keys) or 'none'}"
+            at = place_of(key, spec.at.value("total"))
+            problems.add(at, "unknown-key", f"{name}: {key} under total is none of its keys", right)
     _check_labels(name, spec, descs, problems)
     _check_samples(name, spec, keys, problems)
 

@@ -14,13 +14,15 @@ from stoker.logs.identity import Identity
 from stoker.logs.once import Span
 from stoker.logs.readers_kernel import code_label, line_tells
 from stoker.logs.state import finite
-from stoker.logs.store import Store, Stream
+from stoker.logs.store_stream import Stream
 from stoker.metrics import Observation
 from stoker.metrics.observation import Target
 from stoker.sources.nvml_events import XidEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from stoker.logs.store import Store
 
 NAME = "(nvml)"
 """Of NVML among those who tell of an XID; no source of stoker.yaml can have it."""

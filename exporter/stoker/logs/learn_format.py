@@ -12,6 +12,7 @@ from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_names import numbers, slug
 from stoker.logs.learn_patterns import add_patterns, add_reader
 from stoker.logs.learn_states import state_of
+from stoker.logs.learn_totals import counted
 from stoker.logs.learn_words import BAD, LEVELS, STOP
 from stoker.metrics.desc import BASE_UNITS, FOREIGN_UNITS
 from stoker.spec.declared import declare_one
@@ -32,7 +33,8 @@ _LATENCY = re.compile(
     r"latency|duration|took|elapsed|time|(?:request|response|total|processing|handle|rt)_?(?:time|duration|latency)|rt"
 )
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
-_EVENT_WORDS = 5
+_EVENT_WORDS = 4
+_EVENT_LENGTH = 32
 _ENDINGS = ("total", "count", "sum", "bucket", "created", "info")
 """With which no gauge's name ends."""
 
@@ -124,7 +126,7 @@ class Guesser:
                 guess.metric, guess.op = ("stoker_serve_requests_total" if served else self._responses(number)), "inc"
             elif served and _LATENCY.fullmatch(number.name) and number.base in ("", "seconds"):
                 guess.metric, guess.op = "stoker_serve_request_seconds", "observe"
-            elif self.kind == "training" and self._train(guess, text, beside):
+            elif self._total(guess, text, each.table) or (self.kind == "training" and self._train(guess, text, beside)):
                 continue
             elif number.measures:
                 if self.kind == "training" and not number.base:
@@ -178,6 +180,24 @@ class Guesser:
             return
         guess.metric, guess.op = name, "observe" if timed else "set"
 
+    def _total(self, guess: Guess, text: str, table: Table | None) -> bool:
+        """Whether it is a running total and became a counter of the user's own."""
+        number = guess.number
+        what = counted(number)
+        if not what:
+            return False
+        base = number.base if number.base in BASE_UNITS else ""
+        if self.kind == "training" and trained(number.name, number.base, text)[0] != VALUE:
+            return False
+        name = "_".join(filter(None, (self._name, what, base, "total")))
+        said = number.key if not number.key.isascii() else number.name.replace("_", " ")
+        labels = [*self._labels(), *(table.labels() if table is not None else ())]
+        help_text = f"{said.capitalize()}, of which the log repeats the running total"
+        if not self._declare(name, {"type": "counter", "help": help_text, "labels": list(dict.fromkeys(labels))}):
+            return False
+        guess.metric, guess.op = name, "total"
+        return True
+
     def _declare(self, name: str, spec: dict[str, Any]) -> bool:
         if name in self._catalog:
             return False
@@ -226,10 +246,10 @@ class Guesser:
         words = [word.text.strip("[](){}:-|,.;!\"'") for word in each.template.words]
         level = next((word for word in words[:6] if word in BAD), "")
         text = " ".join(words)
-        if not (level or EVENT.search(text)):
-            return
         if self.kind == "training" and _SAVED.match(text):
             each.event = CHECKPOINT
+            return
+        if not (level or EVENT.search(text)):
             return
         literal = [word for word in words if word and not re.search(f"[{MASKS}{ANY}=]", word) and word not in LEVELS]
         said = slug(" ".join(word for word in literal if re.search("[A-Za-z]{2}", word)))
@@ -243,9 +263,9 @@ class Guesser:
 
 
 def _short(said: str) -> str:
-    """The first words of what an event tells, each once, without the small words at the end."""
-    words = list(dict.fromkeys(said.split("_")))[:_EVENT_WORDS]
-    while words and words[-1] in STOP:
+    """The first words of what an event tells, each once, without the small words."""
+    words = [word for word in dict.fromkeys(said.split("_")) if word not in STOP or word == "up"][:_EVENT_WORDS]
+    while len(words) > 1 and len("_".join(words)) > _EVENT_LENGTH:
         words.pop()
     return "_".join(words)
 

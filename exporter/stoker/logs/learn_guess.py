@@ -82,9 +82,9 @@ class Learned:
     @property
     def metrics(self) -> set[str]:
         """What its patterns write."""
-        return {name for each in self.patterns for op in ("set", "inc", "observe") for name in each.get(op, ())} | {
-            name for each in (*self.patterns, self.reader) for name in each.get("keys", {}).values()
-        }
+        return {
+            name for each in self.patterns for op in ("set", "inc", "total", "observe") for name in each.get(op, ())
+        } | {name for each in (*self.patterns, self.reader) for name in each.get("keys", {}).values()}
 
 
 def place_of(template: Template, mask: str) -> tuple[int, int] | None:

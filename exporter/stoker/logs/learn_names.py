@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stoker.logs.learn_known import VALUE, trained
 from stoker.logs.learn_masks import ANY, MASKS, Mask
 from stoker.logs.learn_slot import Slot
 from stoker.logs.learn_units import BASES, CHINESE, KINDS, SUFFIX, UNITS
@@ -21,6 +22,7 @@ _KEY = re.compile(
     rf"""(?<![\w.{_VARIES}])(?P<words>[^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*(?: [^\W\d_][^\s=:,;|"'()\[\]{{}}<>{_VARIES}]*)*)["']?(?P<sep>\s*(?:=>|->|[:=])\s*|\s+|(?=[\[(<]))["'\[(<~$]{{0,2}}$"""
 )
 _OF = re.compile(rf"[{Mask.NUMBER}]\s*(?:/|of|out of)\s*$")
+_WHOLE = re.compile(rf"\s?/\s?{Mask.QUANTITY}")
 _NOUN = re.compile(rf"\s+(?P<noun>[a-z][\w/-]*+)(?!\s*[=:]?\s*[\w/.-]*[{_VARIES}=:])")
 _RATE = re.compile(
     r"\s?(?P<what>[a-z]{2,12}+(?<![kmg]b)(?<![kmg]ib)(?<!flops)(?<!flop)(?<!bytes))/(?:s(?:ec(?:ond)?)?)\b",
@@ -46,6 +48,9 @@ _FULL = {
     "msg": "messages",
     "msgs": "messages",
 }
+_APART = ">),;|:"
+"""Before a phrase that stands for itself."""
+_CLOCK = frozenset(("d", "h", "m", "s"))
 _MEASURED = (Mask.NUMBER, Mask.QUANTITY)
 _MOST_WORDS = 3
 
@@ -109,19 +114,28 @@ def numbers(template: Template, columns: Sequence[str] = ()) -> list[Number]:
                 continue
             slot = template.slots.get((place, seen))
             if slot is not None:
-                found.append(_number((place, seen), slot, text[: at + offset], text[at + offset + 1 :], found))
+                before, after = text[: at + offset], text[at + offset + 1 :]
+                following = template.slots.get((place, seen + 1)) or _next(template, place)
+                found.append(_number((place, seen), slot, before, after, found, following))
             seen += 1
         at += len(word.text)
     return found
 
 
-def _number(place: tuple[int, int], slot: Slot, before: str, after: str, earlier: list[Number]) -> Number:
+def _next(template: Template, place: int) -> Slot | None:
+    """The first number of the words behind a place."""
+    return next((slot for (word, _), slot in sorted(template.slots.items()) if word > place), None)
+
+
+def _number(
+    place: tuple[int, int], slot: Slot, before: str, after: str, earlier: list[Number], following: Slot | None
+) -> Number:
     if earlier and earlier[-1].name and not earlier[-1].name.endswith("_planned") and _OF.search(before):
         return Number(place, slot, f"{earlier[-1].name}_planned", "", "", "" if slot.count else "no number")
     name, key = _name(before, after)
     if key and (around := _around(before)):
         name = f"{around} {name}"
-    unit = _printed_unit(slot, after)
+    unit = _printed_unit(slot, after) or _unit_of_whole(after, following)
     name, unit = without_unit(name, unit)
     if not name and BASES.get(unit) == "seconds":
         name = _verb(before) or "duration"
@@ -192,6 +206,10 @@ def _phrase(words: list[str], before: str, *, tight: bool, stated: bool) -> list
     if not tight and len(words) <= _MOST_WORDS and (len(words) > 1 or not before):
         return words
     taken = words[-1:]
+    if tight and words[:-1] == words[-2:-1] and words[0].islower() and before.rstrip()[-1:] in tuple(_APART):
+        # pool fill=0.83, but not `finished prompt=235`
+        verb = words[0].endswith(("ed", "ing")) or words[0] in DONE
+        return taken if verb or trained(taken[0], "", "")[0] != VALUE else words
     for word in reversed(words[:-1]):
         if word.lower() not in QUALIFIERS or len(taken) == _MOST_WORDS:
             break
@@ -207,6 +225,14 @@ def _printed_unit(slot: Slot, after: str) -> str:
     return UNITS.get(match[1].lower(), "") if match else ""
 
 
+def _unit_of_whole(after: str, following: Slot | None) -> str:
+    """The unit of a part that is printed behind the whole alone: `64.2/80 GB`."""
+    if following is None or len(following.units) != 1 or not _WHOLE.match(after):
+        return ""
+    (unit,) = following.units
+    return {"%": "percent"}.get(unit, unit) if " " not in unit else ""
+
+
 def _verb(before: str) -> str:
     """The last word that says what was done: `processed 12 records in 35 ms`."""
     words = re.findall(r"[A-Za-z]+", before)
@@ -220,7 +246,8 @@ def why_not(name: str, slot: Slot, before: str = "") -> str:
         return "no number"
     if name in IDS or last in ("id", "pid", "port", "uuid", "idx", "index") or before.endswith(("#", "@")):
         return "an id"
-    if slot.is_time or (slot.units == {"s"} and not before.strip("[( ") and not slot.falls and slot.count > 1):
+    clock = bool(slot.units) and all({*units.split()} <= _CLOCK and "s" in units.split() for units in slot.units)
+    if slot.is_time or (clock and not before.strip("[(< ") and not slot.falls and slot.count > 1):
         return "a time"
     if not slot.moves:
         return "always the same"

@@ -65,9 +65,11 @@ def add_reader(each: Learned) -> None:
     labels = {label: column for label, column in table.labels().items() if own or label == "rank"}
     units = {guess.number.key: guess.number.unit for guess in wanted if guess.number.unit not in ("", "W", "C", "J")}
     columns = [guess.number.key for guess in wanted]
+    totals = [guess.number.key for guess in wanted if guess.op == "total"]
     each.reader.update(
         reader="csv",
         keys={guess.number.key: guess.metric for guess in wanted},
+        **({"total": totals} if totals else {}),
         **({"units": units} if units else {}),
         **({"labels": labels} if labels else {}),
         sample=table.sample(columns),

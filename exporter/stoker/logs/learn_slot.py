@@ -29,14 +29,27 @@ class Slot:
         first, last, low, high: of the numbers, in the unit as printed, or the base unit where units differ.
         whole: whether all were written without a sign, a point and an exponent.
         ones: how often a number was the one before and one more.
-        falls: how often it fell.
+        rises, falls: how often it rose and fell.
         units: the units behind the number; `m s` of `8m44s`.
     """
 
-    __slots__ = ("count", "falls", "first", "high", "last", "low", "nonfinite", "odd", "ones", "units", "whole")
+    __slots__ = (
+        "count",
+        "falls",
+        "first",
+        "high",
+        "last",
+        "low",
+        "nonfinite",
+        "odd",
+        "ones",
+        "rises",
+        "units",
+        "whole",
+    )
 
     def __init__(self) -> None:
-        self.count = self.odd = self.nonfinite = self.ones = self.falls = 0
+        self.count = self.odd = self.nonfinite = self.ones = self.rises = self.falls = 0
         self.first = self.last = self.low = self.high = 0.0
         self.whole = True
         self.units: set[str] = set()
@@ -63,6 +76,7 @@ class Slot:
                 self.falls += 1
                 self.low = min(self.low, value)
             elif value > last:
+                self.rises += 1
                 if value == last + 1:
                     self.ones += 1
                 self.high = max(self.high, value)
@@ -88,7 +102,7 @@ class Slot:
         self.last = other.last if other.count else self.last
         self.whole = self.whole and other.whole
         self.units |= other.units
-        for name in ("count", "odd", "nonfinite", "ones", "falls"):
+        for name in ("count", "odd", "nonfinite", "ones", "rises", "falls"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property

@@ -202,7 +202,8 @@ class Meaning:
         desc = self._descs[metric]
         extra = ("pci_bus_id", "uuid") if "uuid" in desc.labels else ()
         own = {key: value for key, value in labels.items() if value and (key in desc.labels or key in extra)}
-        if rank and "rank" in desc.labels and "rank" not in own:
+        # ranks have running totals of their own, whatever series these are added up in
+        if rank and ("rank" in desc.labels or op == "total") and "rank" not in own:
             own["rank"] = rank
         key = (op, metric, tuple(sorted(own.items())), name)
         target = self._targets.get(key)

@@ -25,13 +25,15 @@ class Intake:
         limits: bounds.
         host: of this machine.
         clock: seconds since the epoch.
-        open: begins a stream: what its name stands for (a path, for templates) and the host that wrote it; empty for this one.
+        open: begins a stream: what its name stands for (a path, for templates), the host that wrote it (empty for this one), and
+            whether what comes is the log from its very beginning.
         feed: takes a block of a stream, in which the last line need not end, and the time of lines that name none (None: that of
             reading).
         record: takes whole lines of a stream, their time whatever they name, and whether an earlier life has counted them already.
         flush: says that the last line of a stream has ended.
         lose: counts what could not be used, by reason.
         say: takes observations that no line makes, each with the name of the log that it is about.
+        recall: takes whole lines that stand before where the reading of a stream begins: context for what follows.
         wake: tells the engine that something has come that should not wait for its next look; any thread may.
     """
 
@@ -39,12 +41,13 @@ class Intake:
     limits: Limits
     host: str
     clock: Callable[[], float]
-    open: Callable[[str, str], StreamReading]
+    open: Callable[[str, str, bool], StreamReading]
     feed: Callable[[StreamReading, bytes, float | None], None]
     record: Callable[[StreamReading, bytes, float | None, bool], None]
     flush: Callable[[StreamReading], None]
     lose: Callable[[str, int], None]
     say: Callable[[Iterable[tuple[str, Observation]]], None]
+    recall: Callable[[StreamReading, bytes], None]
     wake: Callable[[], None]
 
 

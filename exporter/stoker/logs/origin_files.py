@@ -76,12 +76,12 @@ class Files(Origin):
     def _reading(self, intake: Intake, file: FollowedFile | Archive) -> StreamReading:
         found = self._readings.get(file)
         if found is None:
-            found = intake.open(file.log, "")
-            self._know(found, file)
+            found = intake.open(file.log, "", file.start == 0)
+            self._know(intake, found, file)
             self._readings[file] = found
         return found
 
-    def _know(self, reading: StreamReading, file: FollowedFile | Archive) -> None:
+    def _know(self, intake: Intake, reading: StreamReading, file: FollowedFile | Archive) -> None:
         """Let the interpreter know what came before: a log goes on in the file that takes its name, and after a restart."""
         same = file.path == file.log or isinstance(file, Archive)
         former = next((each for each in self._readings if each.log == file.log), None)
@@ -92,12 +92,11 @@ class Files(Origin):
             reading.interpreter = older.interpreter
         else:
             if same and self._restored and file.start < _CONTEXT:
-                reading.interpreter.feed(file.former(_CONTEXT))
+                intake.recall(reading, file.former(_CONTEXT))
                 reading.interpreter.flush()
             before = file.before(_CONTEXT)
             # where nothing has ended the last line, it is one all the same, and what follows another one
-            reading.interpreter.feed(before + b"\n" * (before[-1:] not in (b"", b"\n", b"\r", b"\b")))
-            reading.interpreter.recalled()
+            intake.recall(reading, before + b"\n" * (before[-1:] not in (b"", b"\n", b"\r", b"\b")))
         reading.forget()
 
     def state(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Kernel(Origin):
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:  # noqa: ARG002 - a turn is short
         """See Origin."""
         if self._reading is None:
-            self._reading = intake.open(str(intake.settings.name), "")
+            self._reading = intake.open(str(intake.settings.name), "", False)  # noqa: FBT003 - as Intake has it
         for record in self._log.turn():
             # as dmesg prints it: how far reports are apart tells whether they are about the same error
             text = b"[%12.6f] %b\n" % (record.uptime, record.text)

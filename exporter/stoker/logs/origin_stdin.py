@@ -25,7 +25,7 @@ class Stdin(Origin):
         """See Origin."""
         for data in self._input.turn():
             if self._reading is None:
-                self._reading = intake.open(str(intake.settings.name), "")
+                self._reading = intake.open(str(intake.settings.name), "", True)  # noqa: FBT003 - as Intake has it
             intake.feed(self._reading, data, None)
         if self._input.ended and self._reading is not None:
             intake.flush(self._reading)

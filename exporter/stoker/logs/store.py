@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from stoker.config.settings import SourceSettings
-from stoker.logs.identity import Identity, decimal, gpu_names, printable
+from stoker.logs.identity import decimal, gpu_names, printable
 from stoker.logs.once import Once
 from stoker.logs.store_runs import Labels, Subject, Watch, named_by, part_of
 from stoker.logs.store_series import Buckets, Number, Series
+from stoker.logs.store_stream import Slot, Stream
 from stoker.logs.store_tables import FAMILIES, LAST_EVENT, ONCE, Zero, zeros
+from stoker.logs.store_totals import AllTotals
 from stoker.metrics import Desc, Kind, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from stoker.config.settings import Limits
+    from stoker.config.settings import Limits, SourceSettings
     from stoker.metrics import Observation
     from stoker.spec.metric import MetricSpec
 
@@ -32,34 +32,8 @@ log = logging.getLogger(__name__)
 
 _NAMED = "stoker_train_value"
 _OTHER = "{other}"
-_KINDS = {"set": Kind.GAUGE, "inc": Kind.COUNTER, "observe": Kind.HISTOGRAM}
-
-
-class _Slot(NamedTuple):
-    """Where an observation goes: a series, the gauge with its time, a watch, a run."""
-
-    series: Series | None
-    last: Number | None
-    watch: Watch | None
-    subject: Subject | None
-
-
-@dataclass(slots=True)
-class Stream:
-    """One followed file: the labels that its lines do not say, and the slots found so far.
-
-    Attributes:
-        settings: of its source.
-        identity: run, rank, service and engine.
-        errors: of the source, by reason.
-        age, token: of the store when slots were last found; a target with this token has the stream's slot.
-    """
-
-    settings: SourceSettings
-    identity: Identity
-    errors: Counter[str]
-    age: int = 0
-    token: object = field(default_factory=object)
+_ADDED = ("inc", "total")
+_KINDS = {"set": Kind.GAUGE, "inc": Kind.COUNTER, "total": Kind.COUNTER, "observe": Kind.HISTOGRAM}
 
 
 class Store:
@@ -99,6 +73,7 @@ class Store:
         self._parts: Counter[str] = Counter()
         self._zeros = {kind: tuple(zeros(kind, metrics, descs)) for kind in FAMILIES}
         self._once = Once()
+        self._totals = AllTotals(limits.series_per_metric)
         self.age = 0
 
     def expect(self, source: str, errors: Counter[str]) -> None:
@@ -106,6 +81,14 @@ class Store:
         for zero in self._own.get(source, ()):
             if not zero.kind:
                 self._get(zero.desc, {**zero.labels, "source": source}, None, errors)
+
+    def begin(self, stream: Stream, log: str, *, whole: bool) -> None:
+        """Give a stream the running totals of its log; `whole` where it is read from its very beginning, unless it was known before."""
+        stream.totals = self._totals.of(str(stream.settings.name), log, whole=whole)
+
+    def recall(self, stream: Stream, observations: Iterable[Observation]) -> None:
+        """Learn from lines that stand before where the reading of a stream begins, or that an earlier life has counted."""
+        stream.totals.recall(observations, self._limits.series_per_metric)
 
     def apply(  # noqa: PLR0912 - the one loop that every observation goes through, where a call costs as much as the work
         self, stream: Stream, observations: Iterable[Observation], now: float
@@ -116,18 +99,20 @@ class Store:
         token = stream.token
         for observation in observations:
             target, value, when, _ = observation
-            slot: _Slot | None = target.slot if target.owner is token else self._slot(stream, observation, now)
+            slot: Slot | None = target.slot if target.owner is token else self._slot(stream, observation, now)
             if slot is None:
                 continue
-            if not isfinite(value) or (value < 0 and target.op == "inc"):
+            if not isfinite(value) or (value < 0 and target.op in _ADDED):
                 stream.errors["negative" if isfinite(value) else "non_finite"] += 1
                 continue
-            series, last, watch, subject = slot
+            series, last, watch, subject, total = slot
+            if total is not None:
+                value = total.grown(value)
             if series is not None:
                 # a slot's series has its metric's type, and a counter is born with a value
                 if target.op == "set":
                     series.value = value  # type: ignore[union-attr]
-                elif target.op == "inc":
+                elif target.op in _ADDED:
                     series.value += value  # type: ignore[union-attr,operator]
                 else:
                     series.observe(value)  # type: ignore[union-attr]
@@ -156,7 +141,7 @@ class Store:
         """Everything that these sources have was read."""
         self._once.looked(sources, now)
 
-    def _slot(self, stream: Stream, observation: Observation, now: float) -> _Slot | None:
+    def _slot(self, stream: Stream, observation: Observation, now: float) -> Slot | None:
         """Find or make where such observations go; None when there is no room, nothing of that name, or it was told already."""
         target = observation.target
         desc = self._descs.get(target.metric)
@@ -185,8 +170,16 @@ class Store:
                 return None
         companion = self._descs.get(LAST_EVENT.get(desc.name, ""))
         last = self._get(companion, labels, subject, stream.errors) if companion is not None else None
+        total = (
+            stream.totals.total(desc.name, target.labels, self._limits.series_per_metric)
+            if target.op == "total"
+            else None
+        )
+        if total is None and target.op == "total":
+            stream.errors["series_limit"] += 1
+            return None
         taken = watch if watch is not None and watch.takes(desc.name) else None
-        slot = _Slot(series, last if isinstance(last, Number) else None, taken, subject)
+        slot = Slot(series, last if isinstance(last, Number) else None, taken, subject, total)
         # a GPU's name may change between two events, so that what carries one is looked up each time
         if "uuid" not in desc.labels:
             target.owner, target.slot = stream.token, slot
@@ -363,12 +356,14 @@ class Store:
             },
             "labels": {metric: list(self._descs[metric].labels) for metric in self._series},
             "once": self._once.state(),
+            "totals": self._totals.state(),
             "subjects": (subject.state() for subject in self._subjects.values()),
         }
 
     def restore(self, state: Mapping[str, Any], settings: Mapping[str, SourceSettings]) -> None:
         """Take over what `state` gave, as far as its metrics and sources still exist as they were."""
         self._once.restore(state.get("once", {}), settings)
+        self._totals.restore(state.get("totals", ()), settings, self._descs)
         for each in state["subjects"]:
             source = settings.get(each["source"])
             if source is None or each["family"] not in self._makers:

@@ -10,7 +10,7 @@ from stoker.metrics import Desc, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stoker.logs.formats import CompiledFormats
+    from stoker.logs.formats import CompiledFormat, CompiledFormats
     from stoker.spec.metric import MetricSpec
 
 STORE_LABELS = frozenset({"source", "run", "rank", "service", "engine"})
@@ -60,21 +60,28 @@ def own_zeros(formats: CompiledFormats, metrics: Mapping[str, MetricSpec]) -> It
     """The counters of a source's formats that are of no family, wherever a pattern or the metric says which label values there are."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for each in formats.formats:
-        for pattern in each.patterns:
-            fixed = {label.name: (label.text,) for label in pattern.labels if not label.group and not label.mixed}
-            for action in (*pattern.actions, *pattern.elapsed):
-                desc = action.desc
-                if desc.kind is not Kind.COUNTER or desc.name.startswith(tuple(FAMILIES.values())):
-                    continue
-                known = {**(metrics[desc.name].zero if desc.name in metrics else {}), **fixed}
-                labels = [label for label in desc.labels if label not in STORE_LABELS]
-                if not all(label in known for label in labels):
-                    continue
-                for values in product(*(map(str, known[label]) for label in labels)):
-                    if (desc.name, values) not in seen:
-                        seen.add((desc.name, values))
-                        about = {"run", "service", "rank", "engine"} & set(desc.labels)
-                        yield Zero(each.kind if about else "", desc, dict(zip(labels, values, strict=True)))
+        for desc, fixed in _written(each, formats.descs):
+            if desc.kind is not Kind.COUNTER or desc.name.startswith(tuple(FAMILIES.values())):
+                continue
+            known = {**(metrics[desc.name].zero if desc.name in metrics else {}), **fixed}
+            labels = [label for label in desc.labels if label not in STORE_LABELS]
+            if not all(label in known for label in labels):
+                continue
+            for values in product(*(map(str, known[label]) for label in labels)):
+                if (desc.name, values) not in seen:
+                    seen.add((desc.name, values))
+                    about = {"run", "service", "rank", "engine"} & set(desc.labels)
+                    yield Zero(each.kind if about else "", desc, dict(zip(labels, values, strict=True)))
+
+
+def _written(each: CompiledFormat, descs: Mapping[str, Desc]) -> Iterator[tuple[Desc, dict[str, tuple[str]]]]:
+    """(metric, labels that have one value only) of everything that a format writes by its patterns and by its keys of totals."""
+    for pattern in each.patterns:
+        fixed = {label.name: (label.text,) for label in pattern.labels if not label.group and not label.mixed}
+        for action in (*pattern.actions, *pattern.elapsed):
+            yield action.desc, fixed
+    for key in sorted(each.keys.totals):
+        yield descs[each.keys.metrics[key]], {}
 
 
 def zeros(

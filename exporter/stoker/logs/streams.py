@@ -37,7 +37,7 @@ class Streams:
         """
         now = intake.clock()
         found = self._readings.pop(key, None)
-        reading = found[0] if found is not None else intake.open(path, host)
+        reading = found[0] if found is not None else intake.open(path, host, False)  # noqa: FBT003 - as Intake has it
         self._readings[key] = (reading, now)
         if len(self._readings) > self._most:
             _, (_, last) = self._readings.popitem(last=False)

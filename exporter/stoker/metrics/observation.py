@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, Protocol
 
-Operation = Literal["set", "inc", "observe"]
+Operation = Literal["set", "inc", "total", "observe"]
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -12,7 +12,7 @@ class Target:
     """What observations of one kind are about; made once for many of them.
 
     Attributes:
-        op: `set` a gauge, `inc` a counter, `observe` into a histogram.
+        op: `set` a gauge, `inc` a counter, `total` a counter of which the running total is told, `observe` into a histogram.
         metric: the metric's full name.
         labels: (name, value) pairs sorted by name, without those the store adds (source, run, service).
         format: name of the log format that understood the line.

@@ -25,6 +25,11 @@ class PatternSpec:
         factory=dict, doc="Gauges: metric to the group, or the number, that is its value."
     )
     inc: dict[str, str | float] = setting(factory=dict, doc="Counters: metric to what is added, a number or a group.")
+    total: dict[str, str] = setting(
+        factory=dict,
+        doc="Counters of which each line repeats the running total: metric to the group that has it. What is added is its growth since the"
+        " last line of the same log, rank and labels; a value below the last one has begun again at 0 and is added whole.",
+    )
     observe: dict[str, str | float] = setting(factory=dict, doc="Histograms: metric to the group that is observed.")
     keys: dict[str, str] = setting(
         factory=dict,
@@ -75,7 +80,13 @@ class FormatSpec:
         None,
         doc="Name of a reader of the engine, for what a regular expression cannot take apart: `dict`, `traceback`, ...",
     )
-    keys: dict[str, str] = setting(factory=dict, doc="For a reader: key in the line to gauge.")
+    keys: dict[str, str] = setting(
+        factory=dict, doc="For a reader: key in the line to gauge, or to counter under `total`."
+    )
+    total: tuple[str, ...] = setting(
+        (),
+        doc="For a reader: those of its keys that repeat the running total of a counter, as `total` of a pattern does.",
+    )
     units: dict[str, str] = setting(factory=dict, doc="For a reader: key to the unit it is printed in.")
     labels: dict[str, str] = setting(
         factory=dict,

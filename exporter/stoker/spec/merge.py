@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stoker.documents import Mapping, Node, Problems, Scalar, Text, nearest
+from stoker.documents import Mapping, Node, Problems, Scalar, Text, nearest, parse_duration
+from stoker.documents.node import kind_of
 from stoker.spec.alert import SEVERITIES
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def _set(node: Mapping, key: Text, value: Node) -> Mapping:
 def _change_level(
     node: Mapping, severity: Text, value: Node, alert: KindAlert, known: set[str], problems: Problems
 ) -> Mapping:
+    if isinstance(value, Scalar) and not _is_bound(value):
+        right = "it has to be a number, such as 0.85 for 85 %, or a duration such as 30s, 5m or 1h30m"
+        problems.add(value.position, "type", f"{severity} is {kind_of(value)}", right)
+        return node
     levels = node.get("levels")
     if not isinstance(levels, Mapping):
         if severity != alert.severity:
@@ -86,6 +91,11 @@ def _change_level(
     elif isinstance(value, Mapping):
         level = _several(level, value, known, problems)
     return _put(node, Text("levels"), _standing_at(_put(levels, severity, level), value))
+
+
+def _is_bound(value: Scalar) -> bool:
+    number = isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    return number or parse_duration(value.raw) is not None
 
 
 def _standing_at(levels: Mapping, change: Node) -> Mapping:
