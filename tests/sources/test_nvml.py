@@ -165,6 +165,21 @@ def test_a_gpu_all_of_whose_calls_fail_is_down_until_they_work_again(gpus: Calla
     assert ups(look(bench)) == {uuid_of(0): True}
 
 
+@pytest.mark.parametrize("call", ["nvmlGpmSampleGet", "nvmlDeviceGetProcessUtilization"])
+def test_that_only_administrators_may_profile_is_counted_and_no_failure(
+    gpus: Callable[..., GpuBench], call: str
+) -> None:
+    bench = gpus(1)
+    bench.machine.devices[0].fails(call, 4)
+    bench.change()
+    found = look(bench)
+    assert ups(found) == {uuid_of(0): True}
+    assert found.failures == ()
+    [(key, count)] = found.errors.items()
+    assert (key.call, key.error) == (call, "NO_PERMISSION")
+    assert count >= 1
+
+
 def test_what_is_not_supported_is_asked_once_and_is_no_error(gpus: Callable[..., GpuBench]) -> None:
     bench = gpus(1)
     values = bench.machine.devices[0].values

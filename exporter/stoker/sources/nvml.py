@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import SourceError, UnavailableError
+from stoker.sources.nvml_answers import is_failure
 from stoker.sources.nvml_aside import Aside
 from stoker.sources.nvml_events import EVENT_CALLS
 from stoker.sources.nvml_known import KnownGpus
@@ -388,7 +389,7 @@ class NvmlGate:
         self._pauses.told(int(answer["index"]))
         for call, error in answer["errors"]:
             self._count(gpu.gpu, gpu.uuid, call, error)
-            this.failures.append(f"GPU {gpu.gpu}: {call}: {error}")
+            this.failures += [f"GPU {gpu.gpu}: {call}: {error}"] if is_failure(call, error) else []
 
     def _count(self, gpu: str, uuid: str, call: str, error: str) -> None:
         key = ErrorKey(gpu, uuid, call, error)

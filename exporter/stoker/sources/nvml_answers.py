@@ -62,6 +62,15 @@ def live_gpu(answer: Mapping[str, Any], system: Mapping[str, Any]) -> Gpu:
     )
 
 
+def is_failure(call: str, error: str) -> bool:
+    """Whether a call that was refused is one.
+
+    The driver lets administrators alone profile unless it is told otherwise (NVreg_RestrictProfilingToAdminUsers): that others are refused
+    is counted, and no fault of the machine.
+    """
+    return error != "NO_PERMISSION" or not (call.startswith("nvmlGpm") or call == "nvmlDeviceGetProcessUtilization")
+
+
 def _link(number: int, state: int, about: dict[str, int], errors: dict[str, int], fields: dict[str, int]) -> Link:
     traffic = {key: fields[key] for key in DIRECTIONS if key in fields}
     others = {key: value for key, value in fields.items() if key not in traffic} if traffic else fields
