@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 _NUMBER = WORDS["number"]
 # Epoch 2/2  ━━━━━━━━━━━━━━━━ 10/10 0:00:00 • 0:00:00 163.85it/s v_num: 0.000
-_RICH = re.compile(r"^Epoch (?P<epoch>\d+)/-?\d+\s+[━╸╺]+\s*[━╸╺]*\s*(?P<done>\d+)/(?P<total>\d+)\s")
+# Epoch 4    --------------- ---- 232/291 0:00:33 • 0:00:09 7.00it/s loss: 0.398
+_RICH = re.compile(
+    r"^Epoch (?P<epoch>\d+)(?:/-?\d+)?\s+(?:[━╸╺]+\s*[━╸╺]*|-+ ?-*(?=.{1,60}it/s))\s*(?P<done>\d+)/(?P<total>\d+)\s"
+)
 # under a bar, in its right-hand column:  train_loss: 1.328
 _SIDE = re.compile(rf"(?:^|\s)([A-Za-z_][\w/.\-]*): ({_NUMBER})(?=\s|$)")
 _ASIDE = re.compile(rf"^\s+[A-Za-z_][\w/.\-]*: {_NUMBER}\s*$")

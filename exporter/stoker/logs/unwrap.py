@@ -28,7 +28,8 @@ _OTHER = re.compile(
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "  # Kubernetes CRI
     # docker logs -t, kubectl logs --timestamps, systemd's cat:  2026-01-23T06:33:37.123456789Z text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) "
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.\-]+ (?!kernel)[\w.\-/@]+(?:\[\d+\])?: "  # journal: Jan 23 06:33:37 host unit[12]: text
+    # journal:  Jan 23 06:33:37 host unit[12]: text   févr. 21 08:55:27 host unit[12]: text   2月 21 08:55:27 host unit[12]: text
+    r"|(?:[^\W\d_]{3,5}\.?|\d{1,2}[月월]) [ \d]\d \d\d:\d\d:\d\d [\w.\-]+ (?!kernel)[\w.\-/@]+(?:\[\d+\])?: "
     # journalctl -o short-iso, rsyslog:  2026-01-23T06:33:37+0100 host unit[12]: text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) [\w.\-]+ (?!kernel)[\w.\-/@]+\[\d+\]: "
     r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
@@ -37,7 +38,8 @@ _OTHER = re.compile(
 )
 # what any of these may begin with
 _WRAPPED = re.compile(
-    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
+    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT"
+    r"|[A-Za-z]{3,5}\.? [ \d]\d \d\d:|[A-Za-z]{1,3}[^\x00-\x7f]|\d{1,2}[月월] |[a-z][\w.-]{0,60}-\d+\s+\| "
 ).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
 # [Rank 3/8] step 20   rank=3 step=20   Rank 3: Epoch 1
@@ -48,11 +50,12 @@ _INSIDE = re.compile(
 _WITHIN = 120
 # a JSON line of a rank:  {"rank": 3, "step": 20}
 _FIELD = re.compile(r'"(?:global_)?rank": ?"?(?P<rank>\d{1,6})"?[,}]')
-_DATED = re.compile(r"20[23]\d-\d\d-\d\d[ T]\d\d:")
+_DATED = re.compile(r"20[23]\d-\d\d-\d\d[ T]\d\d:|[0-9](?:[Ss]tep|[Ii]ter|[Ee]poch)")
 _GLUED = re.compile(
     r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
     r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
     r"|(?<=[0-9%s}])(?=20[23]\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
+    r"|(?<=[0-9])(?=(?:[Ss]tep|[Ii]ter(?:ation)?|[Ee]poch)[ :=#\[]{1,3}[0-9])"  # step 1 loss 2.31step 1 loss 2.28
 )
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
