@@ -125,8 +125,8 @@ _RESULTS = re.compile(r"\*{5} (?:Eval|Test|Evaluation) results\b[^*]{0,60}\*{5}"
 _ROW = re.compile(r"(?:^|[-:|>\]])\s+(\w+)\s+=\s+(\S+)\s*$")
 # what `train()` prints last, whether it took all its steps or stopped early; with the count of tokens each report says it, too
 _ENDED = re.compile(r"""^(?!.*['"]loss['"]\s*:).*['"]train_runtime['"]\s*:""")
-# ms-swift
-_PLANNED = re.compile(r"""['"]global_step/max_steps['"]\s*:\s*['"](\d+)/(\d+)['"]""")
+# ms-swift, with the Trainer and with Megatron
+_PLANNED = re.compile(r"""['"](?:global_step/max_steps|iteration)['"]\s*:\s*['"](\d+)/(\d+)['"]""")
 _SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
 _SAVING = re.compile(r"Saving model checkpoint to (\S+)")
 _CHECKPOINT = re.compile(r"checkpoint-\d+/?$")
