@@ -250,6 +250,7 @@ class Interpreter:
         if self._awake:
             ways = sorted({*ways, *(self._way_of_reader[place] for place in self._awake if place != _PIECES)})
         index, count = 0, len(ways)
+        recorded = text.startswith('{"')  # what it says in words stands in its message, which is looked at by itself
         behind: list[tuple[str, str]] | None = None
         while index < count:
             place, first = self._ways[ways[index]].format, index  # the first format is the most specific one
@@ -257,7 +258,7 @@ class Interpreter:
             while index < count and self._ways[ways[index]].format == place:
                 index += 1
             each = self._formats.formats[place]
-            if each.guess and self._meaning.context == "inference":
+            if each.guess and (recorded or self._meaning.context == "inference"):
                 continue
             got = self._try(place, each, line, text, rank, ways[first:index]) if place not in self._depth else None
             if got is None:  # a logger of the user's may stand before what the format knows

@@ -17,7 +17,7 @@ _RANK = re.compile(
     # mpirun --tag-output, Horovod, SageMaker:  [1,3]<stdout>: text   [1,mpirank:3,algo-1]<stdout>:text
     r"|\[\d{1,6},(?:mpirank:)?(?P<mpi>\d{1,6})(?:,[\w.\-]{1,60})?\]<std(?:out|err|diag)>: ?"
     # Slurm's srun --label:  7: text; Megatron's own lines begin with a blank, Darknet's and CatBoost's with the iteration
-    r"|(?P<slurm>\d{1,5}): (?= ?\S)(?! *(?:[\d.]+, [\d.]+ avg|learn: |test: ))"
+    r"|(?P<slurm>\d{1,5}): (?=[ \t]{0,120}\S)(?! *(?:[\d.]+, [\d.]+ avg|learn: |test: ))"
     r")"
 )
 _OTHER = re.compile(
@@ -52,7 +52,7 @@ _WITHIN = 120
 _FIELD = re.compile(r'"(?:global_)?rank": ?"?(?P<rank>\d{1,6})"?[,}]')
 _DATED = re.compile(r"20[23]\d-\d\d-\d\d[ T]\d\d:|[0-9](?:[Ss]tep|[Ii]ter|[Ee]poch)")
 _GLUED = re.compile(
-    r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
+    r"(?<=[^\s\[\]\"'])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
     r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
     r"|(?<=[0-9%s}])(?=20[23]\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
     r"|(?<=[0-9])(?=(?:[Ss]tep|[Ii]ter(?:ation)?|[Ee]poch)[ :=#\[]{1,3}[0-9])"  # step 1 loss 2.31step 1 loss 2.28
