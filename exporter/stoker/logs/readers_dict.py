@@ -71,9 +71,10 @@ class DictReader:
             return None
         found = None
         around: dict[str, str] = {}
+        record = text.startswith('{"')
         for number, start in enumerate(starts):
             outer = text[starts[number - 1] : start] if number else "}"
-            if "}" not in outer and quoted(outer, len(outer)):
+            if (record or "}" not in outer) and quoted(outer, len(outer)):
                 return None  # a text that holds a dictionary
             end = starts[number + 1] if number + 1 < len(starts) else len(text)
             numbers = dict(_PAIR.findall(text, start, end))
@@ -179,6 +180,8 @@ class TrainerReader(DictReader):
             if "train_runtime" in text and _ENDED.search(text):
                 found.append(Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number))
             return found
+        if text.startswith('{"'):
+            return None  # a record, whose message is looked at by itself
         if bar is not None and (progress := self._progress(line.number)) is not None:
             return progress
         self._evaluated = _RESULTS.search(text) is not None

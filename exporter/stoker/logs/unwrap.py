@@ -29,9 +29,13 @@ _OTHER = re.compile(
     # docker logs -t, kubectl logs --timestamps, systemd's cat:  2026-01-23T06:33:37.123456789Z text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) "
     # journal:  Jan 23 06:33:37 host unit[12]: text   févr. 21 08:55:27 host unit[12]: text   2月 21 08:55:27 host unit[12]: text
-    r"|(?:[^\W\d_]{3,5}\.?|\d{1,2}[月월]) [ \d]\d \d\d:\d\d:\d\d [\w.\-]+ (?!kernel)[\w.\-/@]+(?:\[\d+\])?: "
+    # but no message behind a time:  Nov 22 19:18:15 step 0: text   Nov 22 19:18:15 train loss: 2.3
+    r"|(?:[^\W\d_]{3,5}\.?|\d{1,2}[月월]) [ \d]\d \d\d:\d\d:\d\d (?!(?:[Tt]rain(?:ing)?|[Vv]al(?:id(?:ation)?)?|[Ee]val(?:uation)?|[Tt]est|[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?) [\w.\-/@]+: )"
+    r"[\w.\-]+ (?!kernel)(?=\d{0,9}[A-Za-z_])[\w.\-/@]+(?:\[\d+\])?: "
     # journalctl -o short-iso, rsyslog:  2026-01-23T06:33:37+0100 host unit[12]: text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) [\w.\-]+ (?!kernel)[\w.\-/@]+\[\d+\]: "
+    # aws logs tail:  2026-01-23T06:33:37.123000+00:00 trainer/main/9f3c2d text
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00 [\w.\-]+(?:/[\w.\-]+){1,6} "
     r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
     r"|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: "  # pdsh, DeepSpeed over many nodes:  10.0.0.4: text
     r")"
@@ -59,7 +63,7 @@ _GLUED = re.compile(
 )
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
-_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m")
+_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m", "line")
 _DATA = frozenset(
     {"prompt", "role", "messages", "conversations", "completion", "completions", "instruction", "response"}
 )
@@ -100,13 +104,17 @@ def unglue(text: str) -> list[str] | None:
 
     None for the usual line, which is one record. A bar comes last: its postfix only says again what the logger says better.
     """
+    if text.startswith('{"'):
+        return None  # a record, whose message is looked at by itself
     # most lines that come here are a bar's: the whole expression costs more than what its alternatives need
     if text.find("[rank", 1) > 0 or " pid=" in text or _DATED.search(text, 1) is not None:
         parts = _GLUED.split(text)
         if len(parts) > 1:
             return parts
     if "it/s" in text or "s/it" in text:
-        return _AFTER_BAR.split(text, 1)[::-1]
+        bar = min(place for place in (text.find("it/s"), text.find("s/it")) if place >= 0)
+        end = _AFTER_BAR.search(text, bar)  # and not behind what a container's prefix puts in brackets
+        return [text[end.end() :], text[: end.start()]] if end is not None else None
     return None
 
 
@@ -123,10 +131,10 @@ def messages(text: str) -> Iterator[str]:
         return
     if not isinstance(record, dict) or not _DATA.isdisjoint(record):
         return
-    if "text" in record and _LOGGED.isdisjoint(record):
-        return  # a line of a data set
     message = next((key for key in _MESSAGES if isinstance(record.get(key), str)), "")
+    if ("text" in record or message == "line") and _LOGGED.isdisjoint(record):
+        return  # a line of a data set
     for key in (message, *_FAILURES):
         value = record.get(key)
         if isinstance(value, str):
-            yield from (plain(line) for line in re.split(r"[\r\n]+", value) if line.strip())
+            yield from (plain(line) for line in re.split(r"[\r\n\b]+", value) if line.strip())
