@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC
 
@@ -44,6 +45,8 @@ PREFIXES = {
     "a rank and a logger": "[rank3]: 2026-11-22 19:18:15,123 - INFO - ",
     "a logger and a rank": "2026-11-22 19:18:15,123 - INFO - [rank: 3] ",
     "mpirun": "[1,3]<stdout>: ",
+    "srun": "3: ",
+    "srun of many tasks": " 3: ",
     "a byte order mark": "\ufeff",
     "SageMaker": "[1,mpirank:3,algo-1]<stdout>:",
 }
@@ -67,7 +70,30 @@ def test_a_prefix_changes_nothing(name: str) -> None:
                 assert said(prefix + sample) == said(sample), sample
 
 
-@pytest.mark.parametrize("name", ["mpirun", "SageMaker", "a rank and a logger", "a logger and a rank"])
+@pytest.mark.parametrize("prefix", ["", "[rank3]: ", "2026-11-22 19:18:15,123 - INFO - "])
+def test_what_a_container_or_an_application_puts_around_a_line_changes_nothing(prefix: str) -> None:
+    for form, spec in PACK.formats.items():
+        for sample in samples(spec) if not (prefix and form in UNLIKE) else ():
+            line = prefix + sample
+            assert said(json.dumps({"log": f"{line}\n", "stream": "stdout", "time": "2026-11-22T19:18:15Z"})) == said(
+                line
+            )
+            assert said(json.dumps({"level": "INFO", "message": line})) == said(line), sample
+
+
+@pytest.mark.parametrize("label", ["3: ", " 3: "])
+def test_a_traceback_under_a_label_is_one(label: str) -> None:
+    trace = [
+        "Traceback (most recent call last):",
+        '  File "train.py", line 3, in <module>',
+        "    main()",
+        "ValueError: bad",
+    ]
+    assert said("\n".join(f"{label}{line}" for line in trace)) == said("\n".join(trace))
+    assert said("\n".join(trace))
+
+
+@pytest.mark.parametrize("name", ["mpirun", "srun", "SageMaker", "a rank and a logger", "a logger and a rank"])
 def test_the_rank_of_a_prefix_is_kept(name: str) -> None:
     made = Interpreter(FORMATS, line_length=65536, timezone=UTC, clock=lambda: NOW)
     found = made.feed(f"{PREFIXES[name]}iter 10: loss 2.5, time 100.00ms, mfu 1.00%\n".encode())

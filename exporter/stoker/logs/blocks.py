@@ -40,13 +40,16 @@ _BLANK = "|".join(
 _FIRST_BLANK = re.compile(rb"[ \t]*[\n\r\b]")
 # an escape in a JSON text; a piece of a line, as CRI and Docker write them
 _ESCAPED = r"\x5c[^nr\x0a\x0d\x08]|std(?:out|err) P[ \x3a]|(?:[^n]|[^\x5c]n)\x22,\x22stream\x22\x3a"
-# two records on one line: a rank's or a process's after another's, a logger's after a progress bar, one that begins with a time. That is sought with
-# the character before it: "20" alone, which most lines begin with, would be looked at everywhere
+# two records on one line: a rank's or a process's after another's, a logger's after a progress bar, one that begins with a time or with its step. These
+# are sought with the character before them: "20" or "step" alone, which many lines have, would be looked at everywhere
 _DATED = "|".join(f"{before}20{decade}" for before in (*"0123456789%s", r"\x7d") for decade in "23")
+_STEPPED = "|".join(
+    f"{before}{word}" for before in "0123456789" for word in ("step", "Step", "iter", "Iter", "epoch", "Epoch")
+)
 _GLUED = (
     r"[^\x0a\x0d\x08]\x5brank|it\x2fs|s\x2fit"
     r"|[^\x0a\x0d\x08\x09\x20\x28\x5b\x22\x27\x3d]\x28[A-Za-z_][^\x28\x29\x0a\x0d\x08]{0,80} pid=[0-9]"
-    rf"|(?:{_DATED})[0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:"
+    rf"|{_STEPPED}|(?:{_DATED})[0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:"
 )
 # what `cleaned` takes away or replaces: control characters, and wide punctuation
 _CONTROL = r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]|\xef\xbc[\x85\x88\x89\x8c\x9a\x9d]"

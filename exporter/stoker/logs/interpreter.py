@@ -13,7 +13,7 @@ from stoker.logs.meaning import Meaning
 from stoker.logs.pieces import Pieces
 from stoker.logs.prefixes import bare
 from stoker.logs.quoting import quoted, spoken
-from stoker.logs.readers import READERS
+from stoker.logs.readers import OF_RECORDS, READERS
 from stoker.logs.times import LineTime
 from stoker.logs.unwrap import messages, unglue, unwrap
 from stoker.logs.walk import Walk
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from stoker.metrics import Observation
 
 _STEPS = frozenset({"stoker_train_step", "stoker_train_steps"})
+_DEEP = 3
+"""Messages within messages: an application's record in the one of its container in the one of an agent."""
 _PIECES = -1
 """Among the places of readers that are awake: a line that has begun and not ended."""
 _Record = tuple[str, str, "Sequence[int]"]
@@ -232,24 +234,34 @@ class Interpreter:
 
     def _read(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str]:
         """(observations, the format that gave them or `none`)."""
-        found, name, claimed = self._record(line, rank, text, ways)
-        if not claimed and (inner := [unwrap(message) for message in _inner(text)]):
-            scanned = self._ways_of([message for _, message in inner])
-            for (who, message), those in zip(inner, scanned, strict=True):
-                more, other, own = self._record(line, who or rank, message, those)
-                found += more
-                name, claimed = (other if more else name), claimed or own
+        found, name, claimed = self._told(line, rank, text, ways, _DEEP)
         if claimed and self._on_read is not None:
             self._on_read(line.text, name, bool(found))
         elif not claimed and self._on_unread is not None:
             self._unread.append(line)
         return found, name if found else "none"
 
+    def _told(
+        self, line: Line, rank: str, text: str, ways: Sequence[int], deep: int
+    ) -> tuple[list[Observation], str, bool]:
+        """(observations, the format's name, whether a format took it for its own) of a text, or of the message in it, `deep` times."""
+        found, name, claimed = self._record(line, rank, text, ways)
+        if claimed or not deep:
+            return found, name, claimed
+        parts = [unwrap(part) for message in _inner(text) for part in unglue(message) or (message,)]
+        scanned = self._ways_of([part for _, part in parts]) if parts else []
+        for (who, part), those in zip(parts, scanned, strict=True):
+            more, other, own = self._told(line, who or rank, part, those, deep - 1)
+            found += more
+            name, claimed = (other if more else name), claimed or own
+        return found, name, claimed
+
     def _record(self, line: Line, rank: str, text: str, ways: Sequence[int]) -> tuple[list[Observation], str, bool]:
-        """(observations, the format's name, whether a format took it for its own)."""
+        """The same of the text alone."""
         if self._awake:
             ways = sorted({*ways, *(self._way_of_reader[place] for place in self._awake if place != _PIECES)})
         index, count = 0, len(ways)
+        record = text.startswith('{"')  # what it says in words stands in its message, which is looked at by itself
         behind: list[tuple[str, str]] | None = None
         while index < count:
             place, first = self._ways[ways[index]].format, index  # the first format is the most specific one
@@ -257,10 +269,12 @@ class Interpreter:
             while index < count and self._ways[ways[index]].format == place:
                 index += 1
             each = self._formats.formats[place]
-            if each.guess and self._meaning.context == "inference":
+            if each.guess and (record or self._meaning.context == "inference"):
+                continue
+            if record and each.reader and (each.reader not in OF_RECORDS or place in self._awake):
                 continue
             got = self._try(place, each, line, text, rank, ways[first:index]) if place not in self._depth else None
-            if got is None:  # a logger of the user's may stand before what the format knows
+            if got is None and not record:  # a logger of the user's may stand before what the format knows
                 behind = [unwrap(message) for message in bare(text)] if behind is None else behind
                 got = self._behind(place, each, line, [*behind, (rank, text)], rank, ways[first:index])
             if each.reader:

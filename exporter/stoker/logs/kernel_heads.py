@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from stoker.logs.times import line_time
 
+# months are those of the machine's language: févr. 21 08:00:13 dgx kernel:   2月 21 08:00:13 dgx kernel:
 # <4>[ 1234.5]   4,1234,5678901,-;   kern  :warn  : [Sun Oct 12 08:00:16 2025]   Oct 12 08:00:13 dgx kernel: [ 12.3] [ T7]
 # 2025-10-12T08:00:15.123456+02:00 dgx kernel:   2025-10-12T08:00:15,123456+02:00
 _HEAD = re.compile(
     r"(?:<\d{1,3}>|\d{1,3},\d{1,20},\d{1,20},[^;]{1,40};|[a-z0-9]{1,8} *:[a-z]{1,8} *: )?"
-    r"(?:(?:(?P<classic>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)?"
+    r"(?:(?:(?P<classic>(?:[^\W\d_]{3,5}\.?|\d{1,2}[月월]) [ \d]\d \d\d:\d\d:\d\d)(?:\.\d+)?"
     r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)))"
     r" (?:[\w.\-]{1,255} kernel: )?)?"
     r"(?:\[(?P<dmesg>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] )?"

@@ -38,7 +38,7 @@ def keys_regex(keys: Mapping[str, object]) -> re.Pattern[str]:
     names = sorted((str(key) for key in keys), key=len, reverse=True)
     words = "|".join(r"\s+".join(re.escape(part) for part in name.split()) for name in names)
     return re.compile(
-        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+){_AROUND}['"]?(?P<value>{WORDS["number"]}|{_COMMA}){_END}"""
+        rf"""(?<![\w/.@-])['"]?(?P<key>{words})['"]?(?:\s*[:=]\s*|\s+){_AROUND}['"]?(?P<value>(?:{WORDS["number"]}|{_COMMA})(?:[kK](?![\w/]))?){_END}"""
     )
 
 

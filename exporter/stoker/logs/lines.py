@@ -17,6 +17,8 @@ _ESCAPES_IN_BYTES = re.compile(_CONTROL.encode())
 _ENDS = re.compile(rb"\n|[\r\x08]")
 # colon, comma, equals sign, brackets and per cent as a Chinese keyboard types them
 _WIDE = {"\uff1a": ":", "\uff0c": ", ", "\uff1d": "=", "\uff08": "(", "\uff09": ")", "\uff05": "%"}
+_GB = re.compile(rb"(?:[\x00-\x7f]++|[\xa1-\xf7][\xa1-\xfe])*+")
+"""Chinese as GB 2312 and its successors write the usual characters: in pairs of bytes, which no Western text has throughout."""
 _WIDE_TEXT = str.maketrans(_WIDE)
 _ANY_WIDE = re.compile(f"[{''.join(_WIDE)}]")
 
@@ -102,18 +104,40 @@ class Splitter:
             self.errors["too_long"] += 1
         if not raw:
             return None
+        text = plain(self._text(raw, cut=bool(dropped)))
+        return Line(self.number, text) if text.strip(" \t") else None
+
+    def _text(self, raw: bytes, *, cut: bool) -> str:
         if b"\0" in raw:
+            if (wide := _utf16(raw)) is not None:
+                return wide
             self.errors["nul"] += 1
             raw = raw.replace(b"\0", b"")
         try:
-            text = raw.decode()
+            return raw.decode()
         except UnicodeDecodeError as error:
+            if _GB.fullmatch(raw) is not None:
+                return raw.decode("gb18030", "replace")
             # a character cut in two by the size limit is no fault of the writer
-            if not dropped or error.start < len(raw) - 4:
+            if not cut or error.start < len(raw) - 4:
                 self.errors["decode"] += 1
-            text = raw.decode("utf-8", "replace")
-        text = plain(text)
-        return Line(self.number, text) if text.strip(" \t") else None
+            return raw.decode("utf-8", "replace")
+
+
+def _utf16(raw: bytes) -> str | None:
+    """A line of UTF-16 in the order of bytes that Windows uses, as PowerShell's `>` writes it; None for any other.
+
+    Line ends are sought as bytes, so that the zero byte of one stands at the beginning of the next line; a character with the
+    byte of a line end in it cuts the line. Latin letters and digits make every other byte a zero byte.
+    """
+    text = raw.removeprefix(b"\xff\xfe").removeprefix(b"\0")
+    zeros = text.count(0)
+    if len(text) % 2 or b"\0\0" in text or text[1::2].count(0) != zeros or 4 * zeros < len(text):
+        return None
+    try:
+        return text.decode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
 
 
 def last_end(data: bytes) -> int:

@@ -29,7 +29,7 @@ _SPEECH = re.compile(
     r"|will|because|imagine|suppose|maybe|expect(?:ed|s)?|threshold)|I)(?![\w/=\-]|\.\w)|[?&]\w{1,40}="
     r"|[\u8bf7\u4f60\u6211\u60a8\u5417\u5462\uff1f]|\u4ec0\u4e48|\u600e\u4e48|\u5982\u4f55|\u89e3\u91ca|\u4f8b\u5982|\u6bd4\u5982|\u56de\u7b54"  # please, you, what, how, for example
 )
-_CITED = re.compile(r"\s*(?:> |// |\++ |### (?:Response|Instruction|Input|Answer|Human|Assistant|User)\b)")
+_CITED = re.compile(r"\s*(?:> |// |\++ |# (?=[a-z])|### (?:Response|Instruction|Input|Answer|Human|Assistant|User)\b)")
 _BEFORE, _BEHIND = 300, 60
 """Characters before and behind the beginning of a find that belong to the same sentence."""
 

@@ -45,3 +45,6 @@ READERS: dict[str, type[Reader]] = {
     "ultralytics": UltralyticsReader,
 }
 """A new reader is one class and one row here."""
+
+OF_RECORDS = frozenset({"access", "dict", "hf_trainer", "ray_serve"})
+"""Those that take a JSON record apart; the others look at the lines in its message."""

@@ -34,6 +34,7 @@ _CODE = (
     "status_code",
     "statuscode",
     "response_code",
+    "responsecode",
     "downstreamstatus",
     "http_status",
     "response_status",
@@ -44,20 +45,46 @@ _LINE = re.compile(r"([A-Z]{3,10}) (\S+) HTTP/[0-9.]+$")
 _VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 _UNITS = {
     "_ms": "ms",
+    "_msec": "ms",
     "_millis": "ms",
     "_milliseconds": "ms",
     "_us": "us",
+    "_usec": "us",
     "_micros": "us",
+    "_microseconds": "us",
     "_ns": "ns",
     "_nanos": "ns",
+    "_nanoseconds": "ns",
     "_s": "s",
     "_sec": "s",
     "_secs": "s",
     "_seconds": "s",
 }
-_TIMES = ("request_time", "duration", "latency", "response_time", "elapsed", "took", "request_duration", "time_taken")
-_SECONDS = ("request_time",)
-_MILLISECONDS = ("responsetime",)
+_TIMES = (
+    "request_time",
+    "duration",
+    "latency",
+    "response_time",
+    "elapsed",
+    "elapsed_time",
+    "took",
+    "request_duration",
+    "time_taken",
+    "process_time",
+    "processing_time",
+)
+_TOLD = {
+    f"{time}{ending}".replace("_", ""): unit
+    for time in (*_TIMES, "total", "total_time")
+    for ending, unit in _UNITS.items()
+}
+"""The units of fields that say theirs: `duration_ms`, `durationMs`, `latency_seconds`."""
+# nginx's, and what applications that time themselves with Python's clock call it
+_SECONDS = ("request_time", "process_time")
+# of Elastic's common schema, which counts nanoseconds
+_EVENT = "event"
+_EVENT_DURATION = "event_duration"
+_ALWAYS = {"responsetime": "ms", _EVENT_DURATION: "ns"}
 _OF_ENVOY = frozenset({"response_flags", "upstream_host", "upstream_cluster", "response_code_details"})
 _SUFFIXED = re.compile(r"[0-9.]+\s?(?:ns|us|µs|μs|ms|s|m|h)(?:[0-9.]+(?:ms|s|m))*$")
 _DEPTH = 3
@@ -115,18 +142,20 @@ class AccessReader:
         return found
 
 
-def _flatten(record: Mapping[str, object], fields: dict[str, object], depth: int) -> None:
+def _flatten(record: Mapping[str, object], fields: dict[str, object], depth: int, parent: str = "") -> None:
     """Fields by their names in lower case; one further out stands before one of the same name further in."""
     inner = []
     for key, value in record.items():
-        name = str(key).lower().replace("-", "_").rpartition(".")[2]
+        before, _, name = str(key).lower().replace("-", "_").rpartition(".")
         if isinstance(value, dict):
-            inner.append(value)
+            inner.append((name, value))
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            if name == "duration" and (before or parent) == _EVENT:
+                name = _EVENT_DURATION
             fields.setdefault(name, value)
     if depth < _DEPTH:
-        for each in inner:
-            _flatten(each, fields, depth + 1)
+        for name, each in inner:
+            _flatten(each, fields, depth + 1, name)
 
 
 def _request(fields: Mapping[str, object]) -> tuple[str, str, str] | None:
@@ -158,17 +187,14 @@ def _seconds(fields: Mapping[str, object]) -> float | None:
 
 def _unit(name: str, value: object, fields: Mapping[str, object]) -> str:
     """The unit of a field that is the time of the request, or nothing."""
-    ending = next((ending for ending in _UNITS if name.endswith(ending)), "")
-    if ending and name.removesuffix(ending) in (*_TIMES, "total", "total_time"):
-        return _UNITS[ending]
-    if name in _MILLISECONDS:
-        return "ms"
+    if unit := _ALWAYS.get(name) or _TOLD.get(name.replace("_", "")):
+        return unit
     if name not in _TIMES:
         return ""
     if isinstance(value, str) and _SUFFIXED.match(value):
         return "auto"
     if name in _SECONDS:
-        return "s"
+        return "ms" if _OF_ENVOY & fields.keys() and str(value).isdecimal() else "s"
     if name == "duration":
         if "originstatus" in fields or "downstreamstatus" in fields:  # Traefik
             return "ns"

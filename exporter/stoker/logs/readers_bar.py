@@ -18,6 +18,8 @@ _EPOCH = re.compile(r"^Epoch (\d+)/(\d+)\s*$")
 # 50/50 - 1s - 29ms/step - accuracy: 0.5088 - loss: 0.8032                                        (verbose=2)
 # 1875/1875 [==============================] - 2s 1ms/step - loss: 0.3 - accuracy: 0.91          (Keras 2)
 _LINE = re.compile(r"^\s*(\d+)/(\d+)\s+(?:[━╸╺ ]+|\[[=>.]+\]|-)\s*(.*)$")
+# - 1s 12us/step - loss: 0.0396 - acc: 0.0021 - val_loss: 0.1                                     (verbose=2 before 2.4, no steps)
+_BARE = re.compile(r"^(?: ?- )?\s?\d+s(?: \d+(?:us|µs|ms|s)/(?:step|epoch|sample))? (- loss: .*)$")
 _PACE = re.compile(r"(?<!\S)(\d+(?:\.\d+)?(?:us|µs|ms|s))/(?:step|epoch|sample)\b")
 # ... - 9s/epoch - 91ms/step
 _STEP_PACE = re.compile(r"(?<!\S)(\d+(?:\.\d+)?(?:us|µs|ms|s))/step\b")
@@ -33,7 +35,7 @@ class KerasReader:
     What Keras reports without `val_` is the training's own; it goes under `train_…`, since only evaluations may decline.
     """
 
-    literals: ClassVar[tuple[str, ...]] = ("Epoch ", "/step", "/epoch", "/sample")
+    literals: ClassVar[tuple[str, ...]] = ("Epoch ", "/step", "/epoch", "/sample", "s - loss: ")
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -60,16 +62,16 @@ class KerasReader:
             ]
         if _SAVED.match(text):
             return [Finding("inc", "stoker_train_checkpoints_total", {}, 1.0, line.number)]
+        if self._epoch and not self._done and (bare := _BARE.match(text)):
+            self._done = True
+            return self._metrics(bare[1], line.number, trains=True)
         match = _LINE.match(text)
         pace = (_STEP_PACE.search(match[3]) or _PACE.search(match[3])) if match else None
         if match is None or pace is None:
             return None
         found = self._steps(int(match[1]), int(match[2]), pace[1], line.number)
         trains = bool(found)
-        for name, value in _METRIC.findall(match[3]):
-            finding = self._metric(name, value, line.number, trains=trains)
-            if finding is not None:
-                found.append(finding)
+        found += self._metrics(match[3], line.number, trains=trains)
         self._done = self._done or (trains and match[1] == match[2] and "val_" in match[3])
         return found or None
 
@@ -82,6 +84,10 @@ class KerasReader:
             Finding("set", "stoker_train_steps", {}, float(self._epochs * total), line),
             Finding("set", "stoker_train_step_seconds", {}, with_suffix(pace), line),
         ]
+
+    def _metrics(self, text: str, line: int, *, trains: bool) -> list[Finding]:
+        made = (self._metric(name, value, line, trains=trains) for name, value in _METRIC.findall(text))
+        return [finding for finding in made if finding is not None]
 
     def _metric(self, name: str, value: str, line: int, *, trains: bool) -> Finding | None:
         if name.startswith("val_") or not trains:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from stoker.logs.finding import Finding
+from stoker.logs.prefixes import bare
 
 if TYPE_CHECKING:
     from stoker.logs.finding import Keys
@@ -85,7 +86,7 @@ class CsvReader:
     def _header(self, text: str) -> list[Finding] | None:
         """An empty list for a header of the format's own; what may be another table's ends this one."""
         mark, names = header(text)
-        if not names:
+        if not names or bare(text):
             return None
         columns = tuple(name if name in self._keys.metrics else _normal(name) for name in names)
         own = sum(name in self._keys.metrics for name in columns)

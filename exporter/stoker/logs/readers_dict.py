@@ -71,9 +71,10 @@ class DictReader:
             return None
         found = None
         around: dict[str, str] = {}
+        record = text.startswith('{"')
         for number, start in enumerate(starts):
             outer = text[starts[number - 1] : start] if number else "}"
-            if "}" not in outer and quoted(outer, len(outer)):
+            if (record or "}" not in outer) and quoted(outer, len(outer)):
                 return None  # a text that holds a dictionary
             end = starts[number + 1] if number + 1 < len(starts) else len(text)
             numbers = dict(_PAIR.findall(text, start, end))
@@ -125,8 +126,8 @@ _RESULTS = re.compile(r"\*{5} (?:Eval|Test|Evaluation) results\b[^*]{0,60}\*{5}"
 _ROW = re.compile(r"(?:^|[-:|>\]])\s+(\w+)\s+=\s+(\S+)\s*$")
 # what `train()` prints last, whether it took all its steps or stopped early; with the count of tokens each report says it, too
 _ENDED = re.compile(r"""^(?!.*['"]loss['"]\s*:).*['"]train_runtime['"]\s*:""")
-# ms-swift
-_PLANNED = re.compile(r"""['"]global_step/max_steps['"]\s*:\s*['"](\d+)/(\d+)['"]""")
+# ms-swift, with the Trainer and with Megatron
+_PLANNED = re.compile(r"""['"](?:global_step/max_steps|iteration)['"]\s*:\s*['"](\d+)/(\d+)['"]""")
 _SHARDS = re.compile(r"Writing model shards:\s+(\d+)%")
 _SAVING = re.compile(r"Saving model checkpoint to (\S+)")
 _CHECKPOINT = re.compile(r"checkpoint-\d+/?$")
@@ -179,6 +180,8 @@ class TrainerReader(DictReader):
             if "train_runtime" in text and _ENDED.search(text):
                 found.append(Finding("set", "stoker_train_finished", {"status": "completed"}, 1.0, line.number))
             return found
+        if text.startswith('{"'):
+            return None  # a record, whose message is looked at by itself
         if bar is not None and (progress := self._progress(line.number)) is not None:
             return progress
         self._evaluated = _RESULTS.search(text) is not None

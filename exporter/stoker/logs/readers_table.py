@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 _NUMBER = WORDS["number"]
 # Epoch 2/2  ━━━━━━━━━━━━━━━━ 10/10 0:00:00 • 0:00:00 163.85it/s v_num: 0.000
-_RICH = re.compile(r"^Epoch (?P<epoch>\d+)/-?\d+\s+[━╸╺]+\s*[━╸╺]*\s*(?P<done>\d+)/(?P<total>\d+)\s")
+# Epoch 4    --------------- ---- 232/291 0:00:33 • 0:00:09 7.00it/s loss: 0.398
+_RICH = re.compile(
+    r"^Epoch (?P<epoch>\d+)(?:/-?\d+)?\s+(?:[━╸╺]+\s*[━╸╺]*|-+ ?-*(?=.{1,60}it/s))\s*(?P<done>\d+)/(?P<total>\d+)\s"
+)
 # under a bar, in its right-hand column:  train_loss: 1.328
 _SIDE = re.compile(rf"(?:^|\s)([A-Za-z_][\w/.\-]*): ({_NUMBER})(?=\s|$)")
 _ASIDE = re.compile(rf"^\s+[A-Za-z_][\w/.\-]*: {_NUMBER}\s*$")
@@ -24,8 +27,11 @@ _TABLE = re.compile(r"(?:[┃│]|^)\s*(?:Validate|Test|Runningstage\.\w+) metri
 _ROW = re.compile(rf"^\s*[┃│|]?\s*([A-Za-z_][\w/.\-]*)\s+[┃│|]?\s*({_NUMBER})\s*(?:[┃│|]|$)")
 _EDGE = "─━┏┡└┗├┝╇╋┳┻┴┼┬┤┨┩┐┘┓┛ \t"
 # Epoch 7: 100%|██████████| 30/30 [00:00<00:00, 168.90it/s, v_num=0, train_loss=0.198, val_loss=0.263]
-_TQDM = re.compile(r"^Epoch (?P<epoch>\d+):\s+\d{1,3}%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+) \[(?P<rest>[^\]]*)\]")
-_POSTFIX = re.compile(rf", ([A-Za-z_][\w/.\-]*)=({_NUMBER})(?=[,\]\s]|$)")
+# of NeMo 1, whose bar has two colons and whose NaN has a fraction:  reduced_train_loss=nan.0
+_TQDM = re.compile(
+    r"^Epoch (?P<epoch>\d+):(?: :)?\s+\d{1,3}%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+) \[(?P<rest>[^\]]*)\]"
+)
+_POSTFIX = re.compile(rf", ([A-Za-z_][\w/.\-]*)=({_NUMBER})(?:(?<=[nf])\.0)?(?=[,\]\s]|$)")
 # Epoch 0, global step 10: 'val_loss' reached 1.21801 (best 1.21801), saving model to '/ckpt/epoch=0-step=10.ckpt' as top 2
 # before 1.6:  Epoch 0, global step 99: val_loss reached 1.21000 (best 1.21000), saving model to "/ckpt/epoch=0-step=99.ckpt" as top 1
 _SAVED = re.compile(r"^Epoch (\d+), global step (\d+): .*saving model to ['\"]")

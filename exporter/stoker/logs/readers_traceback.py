@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from stoker.logs.finding import Keys
     from stoker.logs.lines import Line
 
-_HEAD = "Traceback (most recent call last):"
+_WORDS = "Traceback (most recent call last)"
+_HEAD = f"{_WORDS}:"
+# ╭───────────────────── Traceback (most recent call last) ──────────────────────╮     Rich's, with the frames in a box
+_BOX = re.compile(r"(?:╭─{2,200}|\+-{2,200}) Traceback \(most recent call last\) (?:─{2,200}╮|-{2,200}\+)$")
+_SIDES = ("│", "╰", "|", "+")
 # torch.OutOfMemoryError: CUDA out of memory.   KeyError: 'image'   KeyboardInterrupt   data.BadShard: s3://...
 _RAISED = re.compile(
     r"^(?P<name>(?:[A-Za-z_]\w*\.)*"
@@ -50,11 +54,14 @@ _DIGITS = re.compile(r"\d")
 
 @dataclass(slots=True)
 class _Open:
-    """A traceback that has begun: where, what stands before each of its lines, whether it is no failure, how many lines and frames there were."""
+    """A traceback that has begun: where, what stands before each of its lines, whether it is no failure, whether it has a box, how many lines and
+    frames there were.
+    """
 
     start: int
     prefix: str
     ignored: bool
+    boxed: bool = False
     lines: int = 0
     frames: int = 0
 
@@ -62,7 +69,7 @@ class _Open:
 class TracebackReader:
     """Python tracebacks, those of several ranks interleaved; a chain of causes is one incident, named by its first."""
 
-    literals: ClassVar[tuple[str, ...]] = (_HEAD, *_CHAIN, _IGNORED)
+    literals: ClassVar[tuple[str, ...]] = (_WORDS, *_CHAIN, _IGNORED)
 
     def __init__(self, keys: Keys) -> None:
         del keys
@@ -87,6 +94,9 @@ class TracebackReader:
             self._forget(rank)
             return None
         rest = _without(current.prefix, text)
+        if current.boxed and rest[:1] in _SIDES:
+            current.frames += 1
+            return []
         if rest[:1] in (" ", "\t", ""):
             current.frames += rest.lstrip().startswith("File ")
             return []
@@ -101,12 +111,13 @@ class TracebackReader:
 
     def _begins(self, line: Line, text: str, rank: str) -> bool:
         """Whether the line is a traceback's head, or stands before one."""
-        if text.endswith(_HEAD):
+        box = _BOX.search(text) if text.endswith(("╮", "+")) else None
+        if box is not None or text.endswith(_HEAD):
             ignored = line.number - self._ignored.pop(rank, -_NEXT) < _NEXT
-            prefix = text[: -len(_HEAD)]
+            prefix = text[: -len(_HEAD) if box is None else box.start()]
             if len(prefix) > _PREFIX:
                 return False
-            self._open[rank] = _Open(line.number, prefix, ignored)
+            self._open[rank] = _Open(line.number, prefix, ignored, boxed=box is not None)
             if len(self._open) > _RANKS:
                 self._forget(next(iter(self._open)))
         elif any(words in text for words in _CHAIN):

@@ -46,7 +46,7 @@ _PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?(ns|us|µs|μs|ms|min|[smhd]|%|[KM
 
 
 def number(text: str) -> float:
-    """A number as logs print it: `1,234.5`, `0,4123`, `nan`, `-Infinity`, `3e+05`, `'0.7'`.
+    """A number as logs print it: `1,234.5`, `0,4123`, `nan`, `-Infinity`, `3e+05`, `'0.7'`, `12.3k`.
 
     Raises:
         ValueError: when it is none.
@@ -55,6 +55,8 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         bare = text.strip().strip("'\"")
+        if bare.endswith(("k", "K")):  # 12.3k
+            return number(bare[:-1]) * FACTORS["k"]
         return float(bare.replace(",", "." if _COMMA.fullmatch(bare) else "").replace("_", ""))
 
 

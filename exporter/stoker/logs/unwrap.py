@@ -17,7 +17,7 @@ _RANK = re.compile(
     # mpirun --tag-output, Horovod, SageMaker:  [1,3]<stdout>: text   [1,mpirank:3,algo-1]<stdout>:text
     r"|\[\d{1,6},(?:mpirank:)?(?P<mpi>\d{1,6})(?:,[\w.\-]{1,60})?\]<std(?:out|err|diag)>: ?"
     # Slurm's srun --label:  7: text; Megatron's own lines begin with a blank, Darknet's and CatBoost's with the iteration
-    r"|(?P<slurm>\d{1,5}): (?= ?\S)(?! *(?:[\d.]+, [\d.]+ avg|learn: |test: ))"
+    r"|(?P<slurm>\d{1,5}): (?=[ \t]{0,120}\S)(?! *(?:[\d.]+, [\d.]+ avg|learn: |test: ))"
     r")"
 )
 _OTHER = re.compile(
@@ -28,16 +28,22 @@ _OTHER = re.compile(
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "  # Kubernetes CRI
     # docker logs -t, kubectl logs --timestamps, systemd's cat:  2026-01-23T06:33:37.123456789Z text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) "
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.\-]+ (?!kernel)[\w.\-/@]+(?:\[\d+\])?: "  # journal: Jan 23 06:33:37 host unit[12]: text
+    # journal:  Jan 23 06:33:37 host unit[12]: text   févr. 21 08:55:27 host unit[12]: text   2月 21 08:55:27 host unit[12]: text
+    # but no message behind a time:  Nov 22 19:18:15 step 0: text   Nov 22 19:18:15 train loss: 2.3
+    r"|(?:[^\W\d_]{3,5}\.?|\d{1,2}[月월]) [ \d]\d \d\d:\d\d:\d\d (?!(?:[Tt]rain(?:ing)?|[Vv]al(?:id(?:ation)?)?|[Ee]val(?:uation)?|[Tt]est|[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?) [\w.\-/@]+: )"
+    r"[\w.\-]+ (?!kernel)(?=\d{0,9}[A-Za-z_])[\w.\-/@]+(?:\[\d+\])?: "
     # journalctl -o short-iso, rsyslog:  2026-01-23T06:33:37+0100 host unit[12]: text
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) [\w.\-]+ (?!kernel)[\w.\-/@]+\[\d+\]: "
+    # aws logs tail:  2026-01-23T06:33:37.123000+00:00 trainer/main/9f3c2d text
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00 [\w.\-]+(?:/[\w.\-]+){1,6} "
     r"|\[pod/[\w.\-]+/[\w.\-]+\] "  # kubectl logs --prefix
     r"|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: "  # pdsh, DeepSpeed over many nodes:  10.0.0.4: text
     r")"
 )
 # what any of these may begin with
 _WRAPPED = re.compile(
-    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT|[A-Z][a-z]{2} [ \d]\d |[a-z][\w.-]{0,60}-\d+\s+\| "
+    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT"
+    r"|[A-Za-z]{3,5}\.? [ \d]\d \d\d:|[A-Za-z]{1,3}[^\x00-\x7f]|\d{1,2}[月월] |[a-z][\w.-]{0,60}-\d+\s+\| "
 ).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text
 # [Rank 3/8] step 20   rank=3 step=20   Rank 3: Epoch 1
@@ -48,15 +54,16 @@ _INSIDE = re.compile(
 _WITHIN = 120
 # a JSON line of a rank:  {"rank": 3, "step": 20}
 _FIELD = re.compile(r'"(?:global_)?rank": ?"?(?P<rank>\d{1,6})"?[,}]')
-_DATED = re.compile(r"20[23]\d-\d\d-\d\d[ T]\d\d:")
+_DATED = re.compile(r"20[23]\d-\d\d-\d\d[ T]\d\d:|[0-9](?:[Ss]tep|[Ii]ter|[Ee]poch)")
 _GLUED = re.compile(
-    r"(?<=[^\s\[\]])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
+    r"(?<=[^\s\[\]\"'])(?=\[rank ?\d{1,6}\]:? )"  # ... | tok/s 757971[rank 1] step 20/100 | loss 0.2
     r"|(?<=[^\s(\[\"'=])(?=\([A-Za-z_][^()]{0,80} pid=\d)"  # ... 200 OK(APIServer pid=1) INFO: ...
     r"|(?<=[0-9%s}])(?=20[23]\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"  # ... step 1 loss 2.02026-11-22 19:18:15,123 - INFO - step 2 loss 1.9
+    r"|(?<=[0-9])(?=(?:[Ss]tep|[Ii]ter(?:ation)?|[Ee]poch)[ :=#\[]{1,3}[0-9])"  # step 1 loss 2.31step 1 loss 2.28
 )
 #  67%|██████▋   | 8/12 [00:00<00:00, 252.12it/s, loss=0.07]11/22/2026 19:18:15 - INFO - text
 _AFTER_BAR = re.compile(r"(?<=\])\s*(?=\[?\d{2,4}[/-]\d\d[/-]\d{2,4}[ T]\d\d:\d\d)")
-_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m")
+_MESSAGES = ("log", "message", "msg", "event", "text", "MESSAGE", "textPayload", "@message", "@m", "line")
 _DATA = frozenset(
     {"prompt", "role", "messages", "conversations", "completion", "completions", "instruction", "response"}
 )
@@ -97,13 +104,17 @@ def unglue(text: str) -> list[str] | None:
 
     None for the usual line, which is one record. A bar comes last: its postfix only says again what the logger says better.
     """
+    if text.startswith('{"'):
+        return None  # a record, whose message is looked at by itself
     # most lines that come here are a bar's: the whole expression costs more than what its alternatives need
     if text.find("[rank", 1) > 0 or " pid=" in text or _DATED.search(text, 1) is not None:
         parts = _GLUED.split(text)
         if len(parts) > 1:
             return parts
     if "it/s" in text or "s/it" in text:
-        return _AFTER_BAR.split(text, 1)[::-1]
+        bar = min(place for place in (text.find("it/s"), text.find("s/it")) if place >= 0)
+        end = _AFTER_BAR.search(text, bar)  # and not behind what a container's prefix puts in brackets
+        return [text[end.end() :], text[: end.start()]] if end is not None else None
     return None
 
 
@@ -120,10 +131,10 @@ def messages(text: str) -> Iterator[str]:
         return
     if not isinstance(record, dict) or not _DATA.isdisjoint(record):
         return
-    if "text" in record and _LOGGED.isdisjoint(record):
-        return  # a line of a data set
     message = next((key for key in _MESSAGES if isinstance(record.get(key), str)), "")
+    if ("text" in record or message == "line") and _LOGGED.isdisjoint(record):
+        return  # a line of a data set
     for key in (message, *_FAILURES):
         value = record.get(key)
         if isinstance(value, str):
-            yield from (plain(line) for line in re.split(r"[\r\n]+", value) if line.strip())
+            yield from (plain(line) for line in re.split(r"[\r\n\b]+", value) if line.strip())
