@@ -42,7 +42,7 @@ _OTHER = re.compile(
 )
 # what any of these may begin with
 _WRAPPED = re.compile(
-    r"[\[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT"
+    r"\[(?:[drRp]|\d{1,6},)|[( ]|[^\x00-\x7f]|\d{1,5}: |\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}: |\d{4}-\d\d-\d\dT"
     r"|[A-Za-z]{3,5}\.? [ \d]\d \d\d:|[A-Za-z]{1,3}[^\x00-\x7f]|\d{1,2}[月월] |[a-z][\w.-]{0,60}-\d+\s+\| "
 ).match
 # 11/22/2026 19:18:15 - INFO - __main__ - [RANK 0] text;  [2026-11-22 19:22:12,337][rank1][train][INFO] text

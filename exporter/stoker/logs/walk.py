@@ -78,7 +78,8 @@ class Walk:
             text = block[start:end].decode()
             if ways or text.strip(" \t"):
                 if simple:  # the line ends are newlines, and none of the lines is blank
-                    passed = newlines(block, counted, start)
+                    near = start - counted < _MANY
+                    passed = block.count(b"\n", counted, start) if near else newlines(block, counted, start)
                     counted = start
                     self.number += passed
                     self.lines += passed
