@@ -216,6 +216,10 @@ def test_a_mistake_is_one_line(mistake: str) -> None:
             "reads-nothing: ours: the format reads nothing; give it patterns",
         ),
         (
+            "formats: {ours: {kind: training, patterns: [{sample: x 1, regex: 'x (?P<x>{int})', set: {stoker_train_loss: x}, beside: true}]}}",
+            "reads-nothing: ours: the format reads nothing; let one of its patterns not be beside others",
+        ),
+        (
             "formats: {ours: {patterns: [{sample: a 1, regex: 'a (?P<x>{int})'}]}}",
             "measures-nothing: ours: the pattern measures nothing; give it set, inc, observe, keys",
         ),

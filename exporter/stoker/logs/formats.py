@@ -88,8 +88,8 @@ class CompiledPattern:
         time, time_format: the group with the time, and how it is written.
         incident: the kind of failure of which the pattern tells.
         bounds: groups of a request's parameters, each with the least and the greatest normal value.
-        begins, ends: names of what begins and ends with the line.
-        elapsed: actions that take the seconds since what ends began.
+        begins, ends: names of what begins and ends with the line; `elapsed` are actions that take the seconds since what ends began.
+        beside: whether it is only looked for where another pattern of the format has matched.
         counts_on: whether its step counts within an epoch, of which the line says how many steps it has.
         special: whether there is more to it than actions, labels and keys.
     """
@@ -109,6 +109,7 @@ class CompiledPattern:
     begins: str
     ends: str
     elapsed: tuple[Action, ...]
+    beside: bool
     counts_on: bool
     special: bool
 
@@ -203,8 +204,9 @@ def _format(name: str, spec: FormatSpec, descs: Mapping[str, Desc], problems: Pr
         _desc(name, metric, op, descs, place_of(metric, spec.at.value("keys")), problems)
     for unit in spec.units.values():
         _unit(name, unit, spec.at.value("units"), problems)
-    if not spec.patterns and spec.reader is None:
-        problems.add(spec.at.key("kind"), "reads-nothing", f"{name}: the format reads nothing", "give it patterns")
+    if all(pattern.beside for pattern in spec.patterns) and spec.reader is None:
+        right = "let one of its patterns not be beside others" if spec.patterns else "give it patterns"
+        problems.add(spec.at.key("kind"), "reads-nothing", f"{name}: the format reads nothing", right)
     keys = Keys(
         {str(key): str(metric) for key, metric in spec.keys.items()},
         {str(key): str(unit) for key, unit in spec.units.items()},
@@ -273,14 +275,12 @@ def _pattern(
             desc = _desc(name, metric, op, descs, place_of(metric, spec.at.value(op)), problems)
             group = value if isinstance(value, str) else ""
             if spec.ends and group == _ELAPSED and op != "total":
-                if desc is not None:
-                    elapsed.append(Action(op, desc, "", 0.0, ""))  # type: ignore[arg-type]
+                elapsed += [] if desc is None else [Action(op, desc, "", 0.0, "")]  # type: ignore[arg-type]
                 continue
             if group and group not in regex.groupindex:
                 right = nearest(group, regex.groupindex) or f"its groups: {', '.join(regex.groupindex) or 'none'}"
-                problems.add(
-                    place_of(group, spec.at.value(op)), "unknown-group", f"{name}: there is no group {group}", right
-                )
+                at = place_of(group, spec.at.value(op))
+                problems.add(at, "unknown-group", f"{name}: there is no group {group}", right)
                 continue
             unit = str(spec.units.get(group, "")) if group else ""
             if not _unit(name, unit, spec.at.value("units"), problems):
@@ -309,6 +309,7 @@ def _pattern(
         begins=str(spec.begins or ""),
         ends=str(spec.ends or ""),
         elapsed=tuple(elapsed),
+        beside=spec.beside,
         counts_on="of" in regex.groupindex,
         special=bool(spec.begins or spec.ends or spec.bounds or spec.incident),
     )

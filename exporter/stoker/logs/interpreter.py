@@ -17,6 +17,7 @@ from stoker.logs.readers import OF_RECORDS, READERS
 from stoker.logs.times import LineTime
 from stoker.logs.unwrap import messages, unglue, unwrap
 from stoker.logs.walk import Walk
+from stoker.logs.ways import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from stoker.logs.blocks import Scanner
     from stoker.logs.finding import Reader
-    from stoker.logs.formats import CompiledFormat, CompiledFormats
+    from stoker.logs.formats import CompiledFormat, CompiledFormats, CompiledPattern
     from stoker.metrics import Observation
 
 _STEPS = frozenset({"stoker_train_step", "stoker_train_steps"})
@@ -83,6 +84,7 @@ class Interpreter:
         self._ways = formats.ways.all
         self._way_of_reader = formats.ways.readers
         self._quick = formats.ways.quick
+        self._beside = [beside(each) for each in formats.formats]
         self._scanner: Scanner | None = formats.ways.scanner
         self._ways_of = formats.ways.matcher.scan if self._scanner is None else self._scanner.ways
         self.stats = LineStats(errors=self._splitter.errors)
@@ -337,15 +339,25 @@ class Interpreter:
         found: list[Observation] = []
         matched = False
         for number in ways:
-            pattern = self._ways[number].pattern
-            if pattern is not None and (match := pattern.find(text)) is not None:
-                if match.start() and quoted(text, match.start()):
-                    continue
-                if each.guess and spoken(text, match.start()):
-                    continue
-                matched = True
-                found += self._meaning.matched(pattern, match, line, rank, each.name)
+            if (pattern := self._ways[number].pattern) is not None:
+                said = self._matched(pattern, each, line, text, rank)
+                matched = matched or said is not None
+                found += said or ()
+        for pattern in self._beside[place] if matched else ():
+            if not pattern.literals or any(literal in text for literal in pattern.literals):
+                found += self._matched(pattern, each, line, text, rank) or ()
         return found if matched else None
+
+    def _matched(
+        self, pattern: CompiledPattern, each: CompiledFormat, line: Line, text: str, rank: str
+    ) -> list[Observation] | None:
+        """What a pattern says of a line, None when it does not match."""
+        match = pattern.find(text)
+        if match is None or (match.start() and quoted(text, match.start())):
+            return None
+        if each.guess and spoken(text, match.start()):
+            return None
+        return self._meaning.matched(pattern, match, line, rank, each.name)
 
 
 def _inner(text: str) -> list[str]:

@@ -60,6 +60,8 @@ class Ways:
                     literals.append(frozenset(texts))
                     expressions.append(signature(expression))
             for pattern in each.patterns:
+                if pattern.beside:
+                    continue
                 self.all.append(Way(place, pattern))
                 self.quick.append((pattern, each, place) if _is_quick(each, pattern) else None)
                 literals.append(pattern.literals or each.when_literals or frozenset(("",)))
@@ -73,8 +75,13 @@ class Ways:
         return scanner(self._expressions) if self._expressions else None
 
 
+def beside(each: CompiledFormat) -> tuple[CompiledPattern, ...]:
+    """Patterns that are looked for where another one of the format has matched."""
+    return tuple(pattern for pattern in each.patterns if pattern.beside)
+
+
 def _is_quick(each: CompiledFormat, pattern: CompiledPattern) -> bool:
     """Whether a match of the pattern is all there is to a line: no other state is asked or changed but the kind of the stream."""
-    if each.reader or each.when is not None or each.guess or each.echo or each.losses:
+    if each.reader or each.when is not None or each.guess or each.echo or each.losses or beside(each):
         return False
     return each.kind in ("training", "inference") and not pattern.incident and pattern.keys_regex is None

@@ -65,6 +65,10 @@ class PatternSpec:
     incident: str | None = setting(
         None, doc="Kind of stoker_train_errors_total or stoker_serve_errors_total; its many lines count once."
     )
+    beside: bool = setting(
+        False,
+        doc="Whether it is only looked for in lines that another pattern of the format has matched, so that it costs nothing elsewhere.",
+    )
     at: At = field(default_factory=At, compare=False, repr=False)
 
 
