@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from followed import Followed, settings
+from machines import Clock
 from served import Program
 from stoker.config.settings import Limits, SyslogSettings
 from stoker.logs.origin_syslog import Syslog
@@ -46,6 +47,36 @@ def test_senders_are_streams_of_their_own(tmp_path: Path) -> None:
     assert seen["stoker_train_reports_total{source=s,run=n2-train}"] == 3
     assert seen[CHECKPOINT % "n1-train"] == 1_699_999_800
     assert seen["stoker_log_errors_total{source=s,reason=stream_limit}"] == 0
+
+
+def test_counters_are_shown_as_they_were_saved_so_that_none_falls_after_a_kill(tmp_path: Path) -> None:
+    source = settings(tmp_path, files=None, syslog=SyslogSettings(listen="127.0.0.1:0", protocol="tcp"))
+    clock = Clock(1_700_000_000.0)
+    counters = (
+        "stoker_train_reports_total{source=s,run=n1-train}",
+        "stoker_log_lines_total{source=s}",
+        "stoker_log_matched_lines_total{source=s,format=trainer}",
+    )
+    shown = dict.fromkeys(counters, 0.0)
+    for life in range(6):
+        followed = Followed(source, state=tmp_path / "state", clock=clock)
+        first = followed.turn()
+        assert all(first.get(each, 0.0) >= shown[each] for each in counters), life
+        origin = followed.engine._sources[0].origin
+        assert isinstance(origin, Syslog)
+        read = followed.engine._sources[0].totals.lines
+        with socket.create_connection(("127.0.0.1", origin.receiver.port), timeout=PATIENCE) as sender:
+            sender.sendall(b"".join(b"<13>1 %s n1 train 7 - - step %d\n" % (TIMES.encode(), each) for each in range(9)))
+            until = time.monotonic() + PATIENCE
+            while (
+                followed.engine._sources[0].totals.lines < read + 1 + life
+            ):  # killed with some of them read, mostly not saved
+                followed.turn(0.0)
+                assert time.monotonic() < until
+        seen = followed.exposed()
+        shown = {each: seen.get(each, 0.0) for each in counters}
+        followed.kill()
+    assert followed.turn(5.0)[counters[0]] > shown[counters[0]]  # once it is saved
 
 
 def test_a_port_in_use_costs_this_source_alone_until_it_is_free(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stoker.logs.engine_source import FindFiles, Source
+from stoker.logs.engine_source import FindFiles, Source, SourceStatus
 from stoker.logs.origin_ingest import Ingest
+from stoker.logs.shown import Shown
 from stoker.logs.state import StateFile
 from stoker.logs.store import Store
 from stoker.logs.store_tables import own_zeros
@@ -44,33 +44,6 @@ _FIRST_LOOK = 15.0
 """Seconds that the kernel's log waits for the first look at the GPUs, which a driver that hangs never ends."""
 _EVENTS = "(events)"
 """Among the names of sources that fail; none has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """What the status page shows of a source.
-
-    Attributes:
-        name: of the source.
-        files: followed now.
-        lag: bytes written and not read.
-        last_line: when a line was last read, in seconds since the epoch.
-        lines: read.
-        matched: of those, understood.
-        errors: by reason, those that happened.
-        says: why it cannot be read; empty while it can.
-        waits: what there is none of, while there is nothing to read.
-    """
-
-    name: str
-    files: int
-    lag: int
-    last_line: float | None
-    lines: int
-    matched: int
-    errors: dict[str, int]
-    says: str
-    waits: str
 
 
 class LogEngine:
@@ -144,6 +117,8 @@ class LogEngine:
         self._began = steady()
         self._store, self._sources = build()
         self._settings = {str(each.name): each for each in settings.sources}
+        kept = (source.name for source in self._sources if source.origin.pushed and folder is not None)
+        self._shown = Shown(kept)
         self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
         self._saved_at = -math.inf  # the first turn is saved at once: from then on, new files are new
         self._save_took = 0.0
@@ -322,6 +297,7 @@ class LogEngine:
             if self._events is not None:
                 self._events.restore(kept.get("events", ()))
             self._unsure = not kept.get("ended", False)
+            self._note(done=True)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._state.set_aside(repr(error))
             self._store, self._sources = (
@@ -352,8 +328,16 @@ class LogEngine:
         done = self._state.save(whole)
         if done:
             self._saved = now
+        self._note(done=done)
         self._save_took = time.perf_counter() - begun
         return done
+
+    def _note(self, *, done: bool) -> None:
+        """What is saved may be shown of sources that nobody can read again; in the thread that changes it."""
+        if not done:
+            self._shown.forget()
+        elif self._shown.sources:
+            self._shown.note(self._everything())
 
     def _marks(self) -> tuple[int, ...]:
         """Numbers that change with everything that is saved."""
@@ -370,29 +354,19 @@ class LogEngine:
         """
         if self._again:
             return []
-        now = self._clock()
         with self._lock:
-            found = list(self._store.samples(now))
-            for source in self._sources:
-                found += source.samples(now)
-        if self._sources:
-            found.append(Sample(own.STATE_WRITABLE, (), float(self._state.writable)))
+            found = self._shown.of(self._everything())
+        state = [Sample(own.STATE_WRITABLE, (), float(self._state.writable))] if self._sources else []
+        return [*found, *state]
+
+    def _everything(self) -> list[Sample]:
+        now = self._clock()
+        found = list(self._store.samples(now))
+        for source in self._sources:
+            found += source.samples(now)
         return found
 
     def status(self) -> list[SourceStatus]:
         """What the status page shows."""
         with self._lock:
-            return [
-                SourceStatus(
-                    name=source.name,
-                    files=source.files,
-                    lag=source.lag,
-                    last_line=source.totals.last_line,
-                    lines=source.totals.lines,
-                    matched=source.totals.lines - source.totals.matched["none"],
-                    errors={reason: count for reason, count in dict(source.totals.errors).items() if count},
-                    says=source.says,
-                    waits=source.waits,
-                )
-                for source in self._sources
-            ]
+            return [source.status() for source in self._sources]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,33 @@ _STREAMS = ("stream_limit", "repeated", "dropped", "connections")
 _REASONS = (*_LINES, *_SERIES, *_FILES, *_STREAMS, "unavailable", "internal")
 FindFiles = Callable[["SourceSettings", "Counter[str]"], "Finder | None"]
 """Makes what finds the files of a source, given its settings and its errors by reason; None where its globs do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What the status page shows of a source.
+
+    Attributes:
+        name: of the source.
+        files: followed now.
+        lag: bytes written and not read.
+        last_line: when a line was last read, in seconds since the epoch.
+        lines: read.
+        matched: of those, understood.
+        errors: by reason, those that happened.
+        says: why it cannot be read; empty while it can.
+        waits: what there is none of, while there is nothing to read.
+    """
+
+    name: str
+    files: int
+    lag: int
+    last_line: float | None
+    lines: int
+    matched: int
+    errors: dict[str, int]
+    says: str
+    waits: str
 
 
 class Source:
@@ -128,6 +156,20 @@ class Source:
             self._look()
         except SourceError as error:
             self._fail("unavailable" if isinstance(error, UnavailableError) else "read", str(error))
+
+    def status(self) -> SourceStatus:
+        """What the status page shows; under the lock."""
+        return SourceStatus(
+            name=self.name,
+            files=self.files,
+            lag=self.lag,
+            last_line=self.totals.last_line,
+            lines=self.totals.lines,
+            matched=self.totals.lines - self.totals.matched["none"],
+            errors={reason: count for reason, count in dict(self.totals.errors).items() if count},
+            says=self.says,
+            waits=self.waits,
+        )
 
     @property
     def waits(self) -> str:

@@ -57,6 +57,7 @@ class Syslog(Origin):
         now = intake.clock()
         batches = Batches(intake)
         for received in self.receiver.take(_TURN):
+            self.waiting = True
             message = parse(received.data)
             host = message.host or received.sender
             key = (host, message.app, message.process)
@@ -70,6 +71,10 @@ class Syslog(Origin):
             intake.lose(reason, count)
         self.lag = self.receiver.size
         self.behind = self.lag > 0
+
+    def saved(self) -> None:
+        """See Origin. Nobody waits, but what is not saved is not shown, and gone after a kill."""
+        self.waiting = False
 
     def close(self) -> None:
         """See Origin."""
