@@ -117,7 +117,7 @@ class LogEngine:
         self._began = steady()
         self._store, self._sources = build()
         self._settings = {str(each.name): each for each in settings.sources}
-        kept = (source.name for source in self._sources if source.origin.pushed and folder is not None)
+        kept = (source.name for source in self._sources if not source.origin.again and folder is not None)
         self._shown = Shown(kept)
         self._state = StateFile(folder / "logs.json" if folder is not None else None, clock)
         self._saved_at = -math.inf  # the first turn is saved at once: from then on, new files are new

@@ -64,7 +64,8 @@ class Origin(ABC):
         partial: of the bytes given, those of lines that have not ended; they are given again after a restart.
         rotations, truncations: of files, in this life.
         mark: a number that changes with its position where nothing that is counted does.
-        waiting: whether somebody waits for what was given to be saved.
+        waiting: whether what was given is to be saved soon: somebody waits for that, or it is not shown and gone after a kill.
+        again: whether the next life can read again what this one has read and not saved.
         settled: whether it has come, after a restart, to where the life before may have been.
     """
 
@@ -79,6 +80,7 @@ class Origin(ABC):
     truncations = 0
     mark = 0
     waiting = False
+    again = True
     settled = True
 
     @abstractmethod
@@ -102,8 +104,9 @@ class Origin(ABC):
     def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most kinds have nothing to do
         """Take over what `state` gave; keys may be missing."""
 
-    def saved(self) -> None:  # noqa: B027 - most kinds have nothing to do
+    def saved(self) -> None:
         """What was given before is saved."""
+        self.waiting = False
 
     def close(self) -> None:  # noqa: B027 - most kinds have nothing to do
         """Let go of files, sockets and programs."""

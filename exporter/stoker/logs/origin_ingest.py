@@ -40,6 +40,7 @@ class Ingest(Origin):
     """
 
     pushed = True
+    again = False
 
     def __init__(self, intake: Intake, settings: IngestSettings) -> None:
         limits = intake.limits

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Stdin(Origin):
     """See the module."""
 
+    again = False
+
     def __init__(self) -> None:
         self._input = StandardInput()
         self._reading: StreamReading | None = None
@@ -24,6 +26,7 @@ class Stdin(Origin):
     def turn(self, intake: Intake, steady: float, stopping: Callable[[], bool]) -> None:  # noqa: ARG002 - a turn is short
         """See Origin."""
         for data in self._input.turn():
+            self.waiting = True
             if self._reading is None:
                 self._reading = intake.open(str(intake.settings.name), "", True)  # noqa: FBT003 - as Intake has it
             intake.feed(self._reading, data, None)

@@ -36,6 +36,7 @@ class Syslog(Origin):
     """
 
     pushed = True
+    again = False
 
     def __init__(self, intake: Intake, settings: SyslogSettings) -> None:
         limits = intake.limits
@@ -71,10 +72,6 @@ class Syslog(Origin):
             intake.lose(reason, count)
         self.lag = self.receiver.size
         self.behind = self.lag > 0
-
-    def saved(self) -> None:
-        """See Origin. Nobody waits, but what is not saved is not shown, and gone after a kill."""
-        self.waiting = False
 
     def close(self) -> None:
         """See Origin."""
