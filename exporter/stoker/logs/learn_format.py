@@ -166,7 +166,8 @@ class Guesser:
         # `latency=35ms`, and `processed 12 records in 35 ms`
         timed = table is None and base == "seconds" and (_LATENCY.fullmatch(number.name) is not None or not number.key)
         name = "_".join(filter(None, (self._name, stem, base)))
-        said = f"{number.key if not number.key.isascii() else number.name.replace('_', ' ')}{' duration' if timed and not number.key else ''}"
+        said = number.name.replace("_", " ") if number.key.isascii() else number.key
+        said += " duration" if timed and not number.key and not said.endswith("duration") else ""
         spec: dict[str, Any] = {
             "type": "histogram" if timed else "gauge",
             "help": f"{said.capitalize()} as the log says it",
