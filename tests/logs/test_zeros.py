@@ -67,7 +67,7 @@ def test_they_are_there_before_the_first_line_and_those_of_a_run_with_its_first_
     assert own(followed.turn()) == seen
     followed.engine.save()
     followed.kill()
-    assert own(Followed(settings(tmp_path), pack=pack, state=tmp_path / "state").exposed()) == seen
+    assert own(Followed(settings(tmp_path), pack=pack, state=tmp_path / "state").turn()) == seen
 
 
 def test_sources_that_are_there_by_themselves_have_none(tmp_path: Path) -> None:
