@@ -199,3 +199,27 @@ def test_a_stop_in_the_middle_of_a_big_file_loses_nothing(tmp_path: Path) -> Non
     second = Followed(settings(logs), state=state, clock=first.clock)
     assert second.exposed()[REQUESTS] == first.exposed()[REQUESTS]
     assert second.turn()[REQUESTS] == 200_000
+
+
+def test_a_log_from_a_backup_goes_on_where_it_was_though_its_inode_was_another_logs(tmp_path: Path) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    restored, other = logs / "a.log", logs / "b.log"
+    append(restored, "GET /a 200\n" * 100)
+    append(other, "step 1\n")
+    first = Followed(settings(logs), state=state)
+    first.turn()
+    first.engine.save()
+    append(other, "GET /a 200\n")  # the end of the other log, which is deleted before anybody looks
+    other.rename(logs / "b.log.1")
+    first.kill()
+    content = restored.read_bytes()
+    restored.unlink()
+    freed = logs / "b.log.1"
+    freed.write_bytes(content + b"GET /a 200\n")  # keeps the inode, as a file system gives a free one again
+    freed.rename(restored)
+    second = Followed(settings(logs), state=state, clock=first.clock)
+    for _ in range(4):
+        seen = second.turn(10)
+    assert seen[REQUESTS] == 101
+    assert seen["stoker_log_lines_total{source=s}"] == 102

@@ -212,8 +212,12 @@ class OpenFiles:
             known = None  # its inode is another file's
         if known is not None and not known.offset + known.head_size and not _may_be(file.path, known):
             known = None  # nothing else tells
-        for each in [given] if given else [known] if known else self._elsewhere(file):
+        of_other = known is not None and not is_of(known.log, file.log)  # as a log from a backup may have its inode
+        elsewhere = self._elsewhere(file) if not given and (known is None or of_other) else []
+        for each in [given] if given else [*([known] if known else []), *elsewhere]:
             if each.fits(file.descriptor):
+                if known is not None and each is not known and not known.ended and not given:
+                    self._lost.append(known)
                 self._positions.pop(each.identity, None)
                 file.log = each.log
                 # of an empty file nothing tells that it is the same
