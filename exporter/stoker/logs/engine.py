@@ -337,7 +337,8 @@ class LogEngine:
         if not done:
             self._shown.forget()
         elif self._shown.sources:
-            self._shown.note(self._everything())
+            with self._lock:  # scrapes ask the same at the same time
+                self._shown.note(self._everything())
 
     def _marks(self) -> tuple[int, ...]:
         """Numbers that change with everything that is saved."""
